@@ -1,0 +1,25 @@
+// Package adapters is the contract between Sidestream and the upstreams that
+// it reads: what an event is, what a source promises, and how a kind of
+// source (an adapter) is configured and opened.
+//
+// # Guarantees of a Source
+//
+//   - Opening one does no I/O and starts no goroutine.
+//   - Run delivers, in upstream order and one call of emit at a time, every
+//     event after the position it is given, exclusive. It never skips one in
+//     silence: a position that cannot be honoured is a [PositionLostError].
+//   - When emit returns nil the event is in the feed and may be acknowledged
+//     upstream. When it returns an error, Run stops and returns that error.
+//   - Ownership of Event.Data, and of everything else an Event refers to,
+//     passes to the callee: the source never touches it again.
+//   - When Run has returned, nothing that it started is left running.
+//   - Run may be called again after it returned. If the adapter is
+//     [Capabilities.Replayable] it may also be called concurrently.
+//
+// A source does not retry, back off, count or log failures: it returns them,
+// and the supervisor in package proxy does all of that for every adapter
+// alike.
+//
+// The package adaptertest holds the suite that checks these promises; every
+// adapter runs it.
+package adapters

@@ -1,0 +1,80 @@
+package adapters
+
+import (
+	"context"
+
+	"github.com/rs/zerolog"
+)
+
+// A Source delivers the events of one upstream, in order. The package
+// comment states what it promises.
+type Source interface {
+	// Run delivers every event after position after (exclusive) until ctx is
+	// done or the upstream ends.
+	//
+	// It returns nil if the upstream has ended for good, emit's error if
+	// emit failed, and otherwise an error that says why delivery stopped:
+	// ctx's error, a [PositionLostError], or a failure of the upstream,
+	// which is taken for transient unless [IsPermanent] says otherwise.
+	Run(ctx context.Context, after Position, emit func(Event) error) error
+}
+
+// Capabilities say what the sources of a configured adapter can do. The zero
+// value promises nothing. A route that asks for more than its adapter has is
+// refused when the routing table is loaded.
+type Capabilities struct {
+	// Positions: every event carries a position of the source's own, which
+	// stays valid across restarts and on other replicas.
+	Positions bool
+
+	// Replayable: Run honours any position that the upstream still holds,
+	// and several Runs of one source may go on at once. Implies Positions.
+	Replayable bool
+
+	// Stateful: every event carries Event.State.
+	Stateful bool
+
+	// Keyed: events carry keys of the source's own, and are ordered by key.
+	Keyed bool
+
+	// Ingest: the source is an http.Handler as well, which takes requests
+	// on its route's ingest path.
+	Ingest bool
+
+	// WholeURL: the source stands for the very URL of the request, so that
+	// a query parameter that the route doesn't name, and that hence would
+	// have no effect, is an error of the client's.
+	WholeURL bool
+}
+
+// A Factory is an adapter configured for one route: it opens the route's
+// sources, one for each set of variables.
+type Factory interface {
+	Capabilities() Capabilities
+
+	// Open returns the source for vars. It does no I/O. An error that is
+	// [ErrBadVariable] means that a variable's value can't be part of an
+	// upstream's name, and the client gets 404.
+	Open(vars Vars, env Env) (Source, error)
+}
+
+// Env is what a source is given by its surroundings. The zero value works.
+type Env struct {
+	// Log is the source's logger. It names the route already. A source logs
+	// no payload and no secret.
+	Log zerolog.Logger
+
+	// Meta says that Event.Headers and Event.Meta will be read.
+	Meta bool
+
+	// Result, if not nil, counts one exchange with the upstream by its
+	// outcome: a status code or another word of a small, fixed set.
+	Result func(outcome string)
+}
+
+// Count calls e.Result if it is set.
+func (e Env) Count(outcome string) {
+	if e.Result != nil {
+		e.Result(outcome)
+	}
+}
