@@ -1,0 +1,126 @@
+package feed_test
+
+import (
+	"strings"
+	"testing"
+
+	"sidestream/adapters"
+	"sidestream/proxy/feed"
+)
+
+// keyed returns an event "k1" of key k as a keyed source would send it.
+func keyed(id string) *adapters.Event {
+	return &adapters.Event{Position: adapters.Position(id), Key: id[:1], Data: []byte(id)}
+}
+
+// change returns an event that is a change, and leads to a state.
+func change(id string) *adapters.Event {
+	e := keyed(id)
+	e.State = &adapters.State{Type: "state", Data: []byte("all of " + id)}
+	return e
+}
+
+func TestLatest(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		options  feed.Options
+		append   string
+		after    string // id; empty for the zero Cursor
+		want     string // ids
+		then     string // what is read from next
+		complete bool
+	}{
+		{"newest of each key", feed.Options{}, "a1 b1 a2 c1 b2", "", "a2 c1 b2", "", true},
+		{"after a place", feed.Options{}, "a1 b1 a2 c1 b2", "a2", "c1 b2", "", true},
+		{"after the newest", feed.Options{}, "a1 b1", "b1", "", "", true},
+		{"nothing", feed.Options{}, "", "", "", "", true},
+		{"a gap behind", feed.Options{}, "a1 gap", "", "a1", "gap", true},
+		{"a gap within", feed.Options{}, "a1 gap b1", "", "a1 b1", "", true},
+		{"kept when the log is evicted", feed.Options{Events: 1}, "a1 b1 c1 a2", "", "b1 c1 a2", "", true},
+		{"key given up", feed.Options{Keys: 2}, "a1 b1 a2 c1", "", "a2 c1", "", false},
+		{"key given up before the place", feed.Options{Keys: 2}, "a1 b1 a2 c1", "b1", "a2 c1", "", true},
+		{"evicted gap behind", feed.Options{Events: 1}, "a1 gap gap", "", "a1", "gap", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for name, event := range map[string]func(string) *adapters.Event{"keys": keyed, "states": change} {
+				o := tt.options
+				o.Latest = name == "keys"
+				l := feed.New(o)
+				for id := range strings.FieldsSeq(tt.append) {
+					if id == "gap" {
+						l.AppendGap(feed.Gap{})
+					} else if err := l.Append(event(id)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				var c feed.Cursor
+				if tt.after != "" {
+					c, _ = l.After(tt.after)
+				}
+				entries, next, complete := l.Latest(c, nil)
+				var got []string
+				for _, e := range entries {
+					got = append(got, e.ID)
+				}
+				if got := strings.Join(got, " "); got != tt.want || complete != tt.complete {
+					t.Errorf("%s: got %q, complete %t, want %q, %t", name, got, complete, tt.want, tt.complete)
+				}
+				if got := from(t, l, next); got != tt.then {
+					t.Errorf("%s: from next: got %q, want %q", name, got, tt.then)
+				}
+				if got, want := l.HasState(), name == "states" && tt.append != ""; got != want {
+					t.Errorf("%s: HasState: got %t, want %t", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestLatestWithoutKeys(t *testing.T) {
+	l := feed.New(feed.Options{Events: 2})
+	appendAll(t, l, "a", "b", "c")
+	entries, next, complete := l.Latest(feed.Cursor{}, nil)
+	if len(entries) != 0 || complete {
+		t.Errorf("got %d entries, complete %t, want 0, false", len(entries), complete)
+	}
+	if got, want := from(t, l, next), "b c"; got != want {
+		t.Errorf("from next: got %q, want %q", got, want)
+	}
+	if got := l.Stats().Keys; got != 0 {
+		t.Errorf("keys: got %d, want 0", got)
+	}
+}
+
+// A change's state is encoded when it is asked for and not before, and once.
+func TestStateIsEncodedOnce(t *testing.T) {
+	l := feed.New(feed.Options{})
+	e := change("a1")
+	l.Append(e)
+	e.State.Data = []byte("told later")
+
+	prefix := []feed.Entry{{ID: "kept"}}
+	first, _, _ := l.Latest(feed.Cursor{}, prefix)
+	if len(first) != 2 || first[0].ID != "kept" {
+		t.Fatalf("got %v, want one entry behind the one in buf", first)
+	}
+	if got, want := string(first[1].Block), encoded(t, "a1", "state", []byte("told later")); got != want {
+		t.Errorf("block: got %q, want %q, encoded no sooner than now", got, want)
+	}
+	second, _, _ := l.Latest(feed.Cursor{}, nil)
+	if &first[1].Block[0] != &second[0].Block[0] {
+		t.Error("second result: got a block of its own, want the same one")
+	}
+}
+
+func TestWholeStateSharesTheBlock(t *testing.T) {
+	l := feed.New(feed.Options{})
+	e := adapters.NewState("a", "state", []byte("all"))
+	l.Append(&e)
+	var read [1]feed.Entry
+	c := l.Tail(-1)
+	l.Read(&c, read[:])
+	latest, _, _ := l.Latest(feed.Cursor{}, nil)
+	if len(latest) != 1 || &latest[0].Block[0] != &read[0].Block[0] {
+		t.Errorf("latest: got %v, want the block that is read", latest)
+	}
+}

@@ -1,0 +1,249 @@
+package feed_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sidestream/adapters"
+	"sidestream/proxy/eventstream"
+	"sidestream/proxy/feed"
+)
+
+// TestModel does at random whatever can be done with a log, and compares it
+// at each step with a [model].
+func TestModel(t *testing.T) {
+	const seeds, steps = 150, 1500
+	for seed := range uint64(seeds) {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { newRun(t, seed).steps(steps) })
+		})
+	}
+}
+
+// run is a log, its model, and some places in both.
+type run struct {
+	*testing.T
+	*rand.Rand
+	log     *feed.Log
+	model   *model
+	epoch   string
+	readers []place
+}
+
+// place is a cursor and the index in the model of the item behind it.
+type place struct {
+	cursor feed.Cursor
+	next   int
+}
+
+func newRun(t *testing.T, seed uint64) *run {
+	t.Helper()
+	r := rand.New(rand.NewPCG(seed, 0))
+	o := randomOptions(r)
+	t.Logf("options: %+v", o)
+	return &run{T: t, Rand: r, log: feed.New(o), model: &model{o: o}, readers: make([]place, 6)}
+}
+
+func (r *run) steps(n int) {
+	for step := range n {
+		if step == n-n/50 {
+			r.log.Close()
+			r.model.closed = true
+		}
+		reader := &r.readers[r.IntN(len(r.readers))]
+		switch op := r.IntN(20); {
+		case op < 7:
+			r.append()
+		case op == 7:
+			r.appendGap()
+		case op < 13:
+			r.read(reader)
+		case op == 13:
+			*reader = r.after()
+		case op == 14:
+			r.expired()
+		case op == 15:
+			*reader = r.tail()
+		case op == 16:
+			*reader = place{r.log.Live(), len(r.model.items)}
+		case op == 17:
+			r.latest(reader)
+		case op == 18:
+			*reader = r.readers[0]
+		default:
+			time.Sleep(time.Duration(r.IntN(3000)) * time.Millisecond)
+		}
+		if r.IntN(10) == 0 {
+			r.stats()
+		}
+		if r.Failed() {
+			r.Fatalf("at step %d", step)
+		}
+	}
+}
+
+func (r *run) append() {
+	e := randomEvent(r.Rand)
+	if r.IntN(20) == 0 {
+		e.Type = "\n"
+	}
+	err := r.log.Append(&e)
+	switch {
+	case r.model.closed:
+		if !errors.Is(err, feed.ErrClosed) {
+			r.Errorf("append: got %v, want ErrClosed", err)
+		}
+		return
+	case e.Type == "\n":
+		if !errors.Is(err, eventstream.ErrType) {
+			r.Errorf("append: got %v, want ErrType", err)
+		}
+		return
+	case err != nil:
+		r.Errorf("append: got %v, want no error", err)
+	}
+	if r.epoch == "" { // to be had from the first number that the log gives
+		var first [1]feed.Entry
+		c := r.log.Tail(1)
+		r.log.Read(&c, first[:])
+		r.epoch, _, _ = strings.Cut(first[0].ID, "-")
+		if e.Position != "" {
+			r.epoch = ""
+		}
+	}
+	i := item{id: string(e.Position), key: e.Key, state: e.State != nil}
+	if i.id == "" {
+		i.id = fmt.Sprintf("%s-%d", r.epoch, r.model.events(0, len(r.model.items))+1)
+	}
+	i.block = encoded(r.T, i.id, e.Type, e.Data)
+	i.latest = i.block
+	if i.state {
+		i.latest = encoded(r.T, i.id, e.State.Type, e.State.Data)
+	}
+	r.model.append(i)
+}
+
+func (r *run) appendGap() {
+	g := feed.Gap{Reason: adapters.LostUnknown, Lost: r.Int64N(10)}
+	err := r.log.AppendGap(g)
+	if want := r.model.closed; errors.Is(err, feed.ErrClosed) != want {
+		r.Errorf("append gap: got %v, want ErrClosed: %t", err, want)
+	}
+	if err == nil {
+		r.model.append(item{gap: &g})
+	}
+}
+
+func (r *run) read(p *place) {
+	buf, before, m := make([]feed.Entry, 1+r.IntN(10)), p.cursor, r.model
+	n, changed, err := r.log.Read(&p.cursor, buf)
+	if p.next < m.first {
+		var overrun *feed.OverrunError
+		want := m.events(p.next, m.first)
+		if !errors.As(err, &overrun) || overrun.Lost != want || p.cursor != before {
+			r.Errorf("read at %d: got %v, want OverrunError and %d lost", p.next, err, want)
+			return
+		}
+		*p = place{overrun.Resume, m.first}
+		return
+	}
+	if want := min(len(buf), len(m.items)-p.next); n != want {
+		r.Fatalf("read at %d: got %d entries, want %d", p.next, n, want)
+	}
+	for i, e := range buf[:n] {
+		r.compare(e, p.next+i, m.items[p.next+i].block)
+	}
+	p.next += n
+	if drained := n == 0; errors.Is(err, io.EOF) != (drained && m.closed) || (changed != nil) != (drained && !m.closed) {
+		r.Errorf("read of %d entries: got %v, %v with the log closed: %t", n, changed, err, m.closed)
+	}
+}
+
+// compare compares an entry with the item that it has to be.
+func (r *run) compare(e feed.Entry, at int, block string) {
+	i := r.model.items[at]
+	same := e.ID == i.id && string(e.Block) == block && e.At.Equal(i.at) && (e.Gap == nil) == (i.gap == nil)
+	if !same || e.Gap != nil && *e.Gap != *i.gap {
+		r.Errorf("entry %d: got %+v, want %+v", at, e, i)
+	}
+}
+
+func (r *run) after() place {
+	id := r.id()
+	c, ok := r.log.After(id)
+	r.model.trim()
+	next, want := r.model.after(id)
+	if ok != want {
+		r.Fatalf("After(%q): got %t, want %t", id, ok, want)
+	}
+	if !ok {
+		return place{}
+	}
+	return place{c, next}
+}
+
+func (r *run) expired() {
+	id := r.id()
+	lost, ok := int64(0), false
+	if e := r.log.Expired(id); e != nil {
+		lost, ok = e.Lost, true
+	}
+	r.model.trim()
+	n, wantOK, want := int64(0), false, int64(0)
+	if rest, numbered := strings.CutPrefix(id, r.epoch+"-"); numbered && r.epoch != "" {
+		fmt.Sscan(rest, &n)
+		gone := r.model.events(0, r.model.first)
+		if wantOK = n <= gone; wantOK {
+			want = gone - n
+		}
+	}
+	if lost != want || ok != wantOK {
+		r.Errorf("Expired(%q): got %d, %t, want %d, %t", id, lost, ok, want, wantOK)
+	}
+}
+
+// id returns the id of an event, more often than not one of the last ones.
+func (r *run) id() string {
+	items := r.model.items
+	if n := len(items); n > 0 {
+		return items[n-1-r.IntN(min(n, 50))].id
+	}
+	return "none"
+}
+
+func (r *run) tail() place {
+	n := r.IntN(50) - 1
+	c := r.log.Tail(n)
+	r.model.trim()
+	return place{c, r.model.tail(n)}
+}
+
+func (r *run) latest(p *place) {
+	entries, next, complete := r.log.Latest(p.cursor, nil)
+	want, wantNext, wantComplete := r.model.latest(p.next)
+	if len(entries) != len(want) || complete != wantComplete {
+		r.Fatalf("Latest: got %d entries, complete %t, want %d, %t", len(entries), complete, len(want), wantComplete)
+	}
+	for i, e := range entries {
+		r.compare(e, want[i], r.model.items[want[i]].latest)
+	}
+	*p = place{next, wantNext}
+}
+
+func (r *run) stats() {
+	got, m := r.log.Stats(), r.model
+	m.trim()
+	want := feed.Stats{Events: int(m.events(m.first, len(m.items))), Keys: len(m.keys)}
+	for _, i := range m.items[m.first:] {
+		want.Bytes += int64(len(i.block))
+	}
+	if got != want || r.log.HasState() != m.state {
+		r.Errorf("stats: got %+v, state %t, want %+v, %t", got, r.log.HasState(), want, m.state)
+	}
+}
