@@ -77,8 +77,11 @@ type Event struct {
 
 	// Live marks a notice in place of an event: everything that the upstream
 	// has is delivered and the source now waits for more. It tells the
-	// supervisor that the upstream is well, even if it has nothing to say,
-	// and may carry a Position to go on from; all other fields are ignored.
+	// supervisor that the upstream is well, even if it has nothing to say.
+	// It may carry a Position to go on from, and that of a Replayable source
+	// does: two Runs that wait at the same place name the same position,
+	// which is how a private replay finds out that it has met the shared
+	// run although nothing happens. All other fields are ignored.
 	Live bool
 }
 

@@ -1,0 +1,58 @@
+// Package adaptertest checks that the sources of an adapter keep the promises
+// of package adapters.
+//
+// An adapter's author prepares an upstream and says how to make it speak; the
+// suite does the rest:
+//
+//	func TestConformance(t *testing.T) {
+//		adaptertest.Run(t, adaptertest.Harness{
+//			Start: func(t testing.TB) *adaptertest.Upstream {
+//				broker := startBroker(t) // stopped by t.Cleanup
+//				return &adaptertest.Upstream{
+//					Factory: factoryFor(t, broker.URL),
+//					Publish: func(ctx context.Context, i int) error {
+//						return broker.Send(ctx, strconv.Itoa(i))
+//					},
+//					Number: func(e adapters.Event) (int, error) {
+//						return strconv.Atoi(string(e.Data))
+//					},
+//				}
+//			},
+//		})
+//	}
+//
+// # What is checked
+//
+// Which promises apply follows from the adapter's [adapters.Capabilities] and
+// from what the harness can make its upstream do; nothing is switched off by
+// name. Each promise is a subtest of its own:
+//
+//   - every adapter: "order", "slow-emit", "live", "positions", "state",
+//     "serial", "late", "emit-error", "keep", "own", "cancel", "leak",
+//     "again", "lost-malformed", "open", "ingest";
+//   - with replayable positions or with state: "exclusive", "resume" and,
+//     for positions that another upstream gave out, "lost-foreign";
+//   - replayable only: "concurrent";
+//   - with [Upstream.Expire], "lost-expired"; with [Upstream.Recreate],
+//     "lost-recreated"; with [Upstream.Fail], "failure", "recovery" and
+//     "reason"; with [Upstream.Break], "permanent"; with [Upstream.End],
+//     "end"; with variables named in the [Harness], "hostile".
+//
+// A source with replayable positions has to deliver every event exactly once
+// and in order, those of one key if it is [adapters.Capabilities.Keyed]. One
+// that has state and cannot be replayed may leave out states that were
+// replaced before it saw them, but never the last.
+//
+// Every source has to emit a Live notice: it is how the suite, like the
+// supervisor, knows that a source listens.
+//
+// The suite works in real time, since upstreams do. It never waits for a
+// fixed time where it can wait for a condition, and gives up on a condition
+// after 10 seconds. Its subtests count goroutines, so nothing else should run
+// beside them in the same process.
+//
+// # The reference
+//
+// [Log] is an upstream in memory that passes the suite in each of its forms.
+// It serves tests of what is built upon sources.
+package adaptertest

@@ -1,0 +1,53 @@
+package adaptertest
+
+import (
+	"sidestream/adapters"
+)
+
+// checkPositions: positions are valid tokens, unique unless they name a
+// state, and set on every event or, if the adapter has none, on nothing.
+func checkPositions(t *trial) {
+	if t.Replayable && !t.Positions {
+		t.Errorf("got Capabilities with Replayable alone, want Positions as well")
+	}
+	s := t.run(t.open(), "", nil)
+	t.awaitLive(s)
+	for i := 1; i <= few; i++ {
+		t.publish(i, i)
+		t.expect(s, i, i)
+	}
+	got := t.stop(s)
+	t.checkTokens(got)
+	if !t.resumes() {
+		return
+	}
+	for _, r := range events(got) {
+		if r.number == 1 {
+			s := t.run(t.open(), r.Position, nil)
+			t.expect(s, 2, few)
+			t.checkTokens(t.stop(s))
+		}
+	}
+}
+
+func (t *trial) checkTokens(got []record) {
+	t.Helper()
+	numberAt := make(map[adapters.Position]int)
+	for _, r := range got {
+		at, seen := numberAt[r.Position]
+		switch {
+		case !t.Positions && r.Position != "":
+			t.Errorf("event %d: got position %q from an adapter without positions, want none", r.number, r.Position)
+		case !r.Position.Valid():
+			t.Errorf("event %d: got position %q, want a valid one (see Position.Valid)", r.number, r.Position)
+		case r.Live || !t.Positions:
+		case r.Position == "":
+			t.Errorf("event %d: got no position, want one on every event", r.number)
+		case seen && !t.Stateful:
+			t.Errorf("event %d: got position %q, which event %d had, want one of its own", r.number, r.Position, at)
+		}
+		if !r.Live {
+			numberAt[r.Position] = r.number
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package adaptertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"sidestream/adapters"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestLog is the suite on the reference: it must pass in each form.
+func TestLog(t *testing.T) {
+	for name, form := range forms() {
+		t.Run(name, func(t *testing.T) { Run(t, logHarness(form)) })
+	}
+}
+
+// TestSelfMade is the suite on a source that makes its events by itself.
+func TestSelfMade(t *testing.T) {
+	Run(t, Harness{Start: func(testing.TB) *Upstream {
+		return &Upstream{Factory: counters{}, Number: number}
+	}})
+}
+
+func forms() map[string]Form {
+	return map[string]Form{"replayable": Replayable, "stateful": Stateful, "positionless": Positionless}
+}
+
+const address = "10.1.2.3:4222"
+
+func logHarness(form Form) Harness {
+	var logs int // started so far, so that each has a name of its own
+	return Harness{
+		Start: func(testing.TB) *Upstream {
+			logs++
+			return upstreamOf(&Log{Name: fmt.Sprint("log", logs), Form: form})
+		},
+		Segments: []string{"user"},
+		Tokens:   []string{"user"},
+		Hostile:  []adapters.Vars{{"user": "a/b/c"}},
+	}
+}
+
+// upstreamOf returns an upstream with all that a log can do.
+func upstreamOf(log *Log) *Upstream {
+	u := &Upstream{
+		Factory: log.Factory(),
+		Vars:    adapters.Vars{"user": "ann"},
+		Publish: func(_ context.Context, i int) error {
+			log.Append(adapters.Event{
+				Data:    []byte(strconv.Itoa(i)),
+				Headers: map[string][]string{"Number": {strconv.Itoa(i)}},
+				Meta:    map[string]any{"number": i},
+			})
+			return nil
+		},
+		Number: number,
+		Fail: func(context.Context) error {
+			log.Fail(adapters.Transient("upstream refused", errors.New("dial "+address)))
+			return nil
+		},
+		Recover: func(context.Context) error { log.Recover(); return nil },
+		Stall:   func(context.Context) error { log.Stall(); return nil },
+		Break: func(context.Context) error {
+			log.Fail(adapters.Permanent("not allowed", errors.New("login at "+address)))
+			return nil
+		},
+		Private: []string{address, "10.1.2.3"},
+		End:     func(context.Context) error { log.End(); return nil },
+	}
+	if log.Form == Replayable {
+		u.Expire = func(_ context.Context, n int) error { log.Expire(n); return nil }
+		u.Recreate = func(context.Context) error { log.Recreate(); return nil }
+	}
+	return u
+}
+
+// number reads the number that an event's data, or its state's, consist of.
+func number(e adapters.Event) (int, error) {
+	if e.State != nil {
+		return strconv.Atoi(string(e.State.Data))
+	}
+	return strconv.Atoi(string(e.Data))
+}
+
+// counters is a factory of sources that count.
+type counters struct{}
+
+func (counters) Capabilities() adapters.Capabilities { return adapters.Capabilities{} }
+
+func (counters) Open(adapters.Vars, adapters.Env) (adapters.Source, error) { return new(counter), nil }
+
+type counter struct{ n int }
+
+func (c *counter) Run(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) error {
+	if after != "" {
+		return &adapters.PositionLostError{Reason: adapters.LostUnknown, Lost: -1}
+	}
+	e := adapters.Event{Live: true}
+	for ctx.Err() == nil {
+		if err := emit(e); err != nil {
+			return err
+		}
+		if !e.Live {
+			c.n++
+		}
+		e = adapters.Event{Data: fmt.Append(nil, c.n+1)}
+	}
+	return ctx.Err()
+}

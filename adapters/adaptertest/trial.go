@@ -1,0 +1,224 @@
+package adaptertest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"sidestream/adapters"
+)
+
+// tb is what the suite needs of a [testing.TB]. Its own tests put a recorder
+// in its place, to see checks fail.
+type tb interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// A trial is one check at work on one upstream.
+type trial struct {
+	tb
+	profile
+	start func() *Upstream
+
+	sessions []*session
+	aside    sync.WaitGroup // what else was started
+}
+
+func newTrial(t tb, h Harness, start func() *Upstream) *trial {
+	u := start()
+	return &trial{tb: t, profile: profile{h, u, u.Factory.Capabilities()}, start: start}
+}
+
+// open opens a source of the trial's upstream.
+func (t *trial) open() adapters.Source {
+	t.Helper()
+	src, err := t.Factory.Open(t.Vars, adapters.Env{})
+	if err != nil {
+		t.Fatalf("Open: got error %v, want none", err)
+	}
+	return src
+}
+
+// do calls one of the upstream's functions, which has to succeed.
+func (t *trial) do(what string, f func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := f(ctx); err != nil {
+		t.Fatalf("the harness could not %s: %v", what, err)
+	}
+}
+
+// publish publishes the numbers from first to last, unless the source makes
+// them by itself.
+func (t *trial) publish(first, last int) {
+	t.Helper()
+	for i := first; i <= last && t.Publish != nil; i++ {
+		t.do(fmt.Sprintf("publish %d", i), func(ctx context.Context) error { return t.Publish(ctx, i) })
+	}
+}
+
+// publishAside publishes the numbers from first to last in a goroutine of
+// its own, for use where no source may be there to take them. The channel is
+// closed when all are published.
+func (t *trial) publishAside(first, last int) <-chan struct{} {
+	done := make(chan struct{})
+	t.aside.Go(func() {
+		defer close(done)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		for i := first; i <= last && t.Publish != nil && ctx.Err() == nil; i++ {
+			_ = t.Publish(ctx, i) // what matters is what a source makes of it
+		}
+	})
+	return done
+}
+
+// fill publishes the numbers from 1 to n and returns the position after each,
+// by number. At 0 is the last position before them, if there was one.
+func (t *trial) fill(n int) []adapters.Position {
+	t.Helper()
+	s := t.run(t.open(), "", nil)
+	t.awaitLive(s)
+	positions := make([]adapters.Position, n+1)
+	for i := 1; i <= n; i++ {
+		t.publish(i, i)
+		t.expect(s, i, i)
+	}
+	begun := false
+	for _, r := range t.stop(s) {
+		begun = begun || r.number > 0
+		switch {
+		case !begun:
+			positions[0] = r.Position
+		case !r.Live && r.number <= n:
+			positions[r.number] = r.Position
+		}
+	}
+	return positions
+}
+
+// awaitLive waits until s has emitted a Live notice.
+func (t *trial) awaitLive(s *session) {
+	t.Helper()
+	t.await(s, "a Live notice", func(got []record) bool {
+		return slices.ContainsFunc(got, func(r record) bool { return r.Live })
+	})
+}
+
+// expect waits until s has emitted the numbers from first to last and checks
+// that they came in order and once, and that none came after last. Earlier
+// numbers are not looked at.
+func (t *trial) expect(s *session, first, last int) {
+	t.Helper()
+	want := fmt.Sprintf("numbers %d to %d", first, last)
+	if t.conflates() {
+		want = fmt.Sprintf("number %d", last)
+	}
+	got := t.await(s, want, func(got []record) bool { return t.complete(got, first, last) })
+	newest := make(map[string]int) // by key, if keys have an order each
+	for _, r := range got {
+		if r.Live || r.number < first || t.Publish == nil && r.number > last {
+			continue
+		}
+		var key string
+		if t.Keyed {
+			key = r.Key
+		}
+		switch before := newest[key]; {
+		case r.number > last:
+			t.Errorf("got number %d, want none after %d", r.number, last)
+		case r.number == before:
+			t.Errorf("got number %d twice, want it once; all: %v", r.number, numbers(got))
+		case r.number < before:
+			t.Errorf("got number %d after %d, want upstream order; all: %v", r.number, before, numbers(got))
+		}
+		newest[key] = r.number
+	}
+}
+
+// complete reports whether got holds all that a source must deliver of the
+// numbers from first to last.
+func (t *trial) complete(got []record, first, last int) bool {
+	missing := make(map[int]bool)
+	for i := first; i <= last; i++ {
+		missing[i] = !t.conflates() || i == last
+	}
+	for _, r := range got {
+		missing[r.number] = false
+	}
+	for _, is := range missing {
+		if is {
+			return false
+		}
+	}
+	return true
+}
+
+// await waits until ok holds of what s has emitted, and returns that.
+func (t *trial) await(s *session, what string, ok func(got []record) bool) []record {
+	t.Helper()
+	timeout := time.After(patience)
+	for {
+		got, changed := s.emitted()
+		if ok(got) {
+			return got
+		}
+		select {
+		case <-changed:
+		case <-s.done:
+			if got, _ := s.emitted(); ok(got) {
+				return got
+			}
+			t.Fatalf("got %v, then Run returned %v; want %s", numbers(got), s.err, what)
+		case <-timeout:
+			t.Fatalf("got %v after %v, want %s", numbers(got), patience, what)
+		}
+	}
+}
+
+// awaitReturn waits until s's Run has returned by itself, and returns its
+// error.
+func (t *trial) awaitReturn(s *session, limit time.Duration, why string) error {
+	t.Helper()
+	select {
+	case <-s.done:
+	case <-time.After(limit):
+		t.Fatalf("Run had not returned %v after %s, want it to return", limit, why)
+	}
+	return s.err
+}
+
+// stop cancels s, waits until its Run has returned and returns what it
+// emitted.
+func (t *trial) stop(s *session) []record {
+	t.Helper()
+	s.cancel()
+	_ = t.awaitReturn(s, patience, "its context was done")
+	got, _ := s.emitted()
+	return got
+}
+
+// stopAll stops what a check has left running.
+func (t *trial) stopAll() {
+	for _, s := range t.sessions {
+		s.cancel()
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		t.aside.Wait()
+		for _, s := range t.sessions {
+			<-s.done
+		}
+	}()
+	select {
+	case <-stopped:
+	case <-time.After(patience):
+		t.Errorf("Run had not returned %v after its context was done, want it to return", patience)
+	}
+}
