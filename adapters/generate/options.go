@@ -1,0 +1,169 @@
+package generate
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"sidestream/adapters"
+)
+
+// Options are what a route may configure under its key "generate".
+type Options struct {
+	// Every is the interval between two events, at most a year. With 0, one
+	// follows the other as fast as they are taken. The default is 1s.
+	Every adapters.Duration `yaml:"every"`
+
+	// Jitter makes each interval Every, plus or minus a random part of up to
+	// Jitter × Every. From 0, the default, to 1.
+	Jitter float64 `yaml:"jitter"`
+
+	// First says when the first event is due: "at_once", the default, or
+	// "after_interval".
+	First string `yaml:"first"`
+
+	// Type and Data make up the one kind of event that there is if Events
+	// are empty. See [Event].
+	Type string `yaml:"type"`
+	Data string `yaml:"data"`
+
+	// Events are the kinds of event, in place of Type and Data. Without
+	// either, events are JSON objects with their number and time.
+	Events []Event `yaml:"events"`
+
+	// Choose says which of Events is next: "random", the default, by their
+	// weights, or "cycle", in order and then from the first again.
+	Choose string `yaml:"choose"`
+
+	// Count is the number of events after which a source has ended for good.
+	// 0 means never.
+	Count int `yaml:"count"`
+
+	// Seed makes what is random in the choice and in the data of events,
+	// though not their times, the same for each source that is opened. 0
+	// means another seed for each.
+	Seed uint64 `yaml:"seed"`
+
+	// MaxBytes is the largest payload, at most 1GiB. The default is 1MiB.
+	MaxBytes adapters.Size `yaml:"max_bytes"`
+}
+
+// An Event is a kind of event.
+type Event struct {
+	// Weight is how often the event is chosen in relation to others, from 1,
+	// the default, to a million.
+	Weight *int `yaml:"weight"`
+
+	// Type is the type of the event. Empty means the default, "message".
+	Type string `yaml:"type"`
+
+	// Data is a template (see text/template) of the payload, which may have
+	// several lines. It has
+	//
+	//   - .N, the number of the event, from 1;
+	//   - .Time, a [time.Time], when it was made;
+	//   - .Vars, the route's variables by name, empty where the request has
+	//     none;
+	//
+	// and besides the functions that every template has
+	//
+	//   - random lo hi: an integer from lo to hi, both included;
+	//   - pick a b c…: one of its arguments;
+	//   - json v: v as JSON.
+	//
+	// Variables come from the client: a payload that is JSON should take
+	// them as {{json .Vars.name}}.
+	Data string `yaml:"data"`
+}
+
+// The values of Options.First and Options.Choose.
+const (
+	atOnce        = "at_once"
+	afterInterval = "after_interval"
+	chooseRandom  = "random"
+	chooseCycle   = "cycle"
+)
+
+const (
+	defaultData = `{"n":{{.N}},"time":{{json .Time}}}`
+	maxEvery    = 365 * 24 * time.Hour
+	maxWeight   = 1_000_000
+	maxMaxBytes = 1 << 30
+)
+
+func defaults() Options {
+	return Options{
+		Every:    adapters.Duration(time.Second),
+		First:    atOnce,
+		Choose:   chooseRandom,
+		MaxBytes: 1 << 20,
+	}
+}
+
+// check returns an [adapters.OptionError] for the first option whose value
+// can't be used. Templates are left to [parse].
+func (o Options) check() error {
+	switch {
+	case time.Duration(o.Every) > maxEvery:
+		return adapters.BadOption("every", "%s is too long; events are at most %s apart", o.Every, maxEvery)
+	case !(o.Jitter >= 0 && o.Jitter <= 1): // refuses NaN too
+		return adapters.BadOption("jitter", "%v is not a fraction; it is from 0 to 1", o.Jitter)
+	case o.Jitter > 0 && o.Every == 0:
+		return adapters.BadOption("jitter", "%v has no effect without an interval; set every above 0, or leave jitter out", o.Jitter)
+	case o.First != atOnce && o.First != afterInterval:
+		return adapters.BadOption("first", "%q is not known; valid: %s, %s", o.First, atOnce, afterInterval)
+	case o.Choose != chooseRandom && o.Choose != chooseCycle:
+		return adapters.BadOption("choose", "%q is not known; valid: %s, %s", o.Choose, chooseRandom, chooseCycle)
+	case o.Count < 0:
+		return adapters.BadOption("count", "%d is negative; it is a number of events, or 0 for no end", o.Count)
+	case o.MaxBytes < 1 || o.MaxBytes > maxMaxBytes:
+		return adapters.BadOption("max_bytes", "%s is out of bounds; it is from 1 to %s", o.MaxBytes, adapters.Size(maxMaxBytes))
+	case len(o.Events) > 0 && (o.Type != "" || o.Data != ""):
+		return adapters.BadOption("events", "type and data stand beside it; move them into an element of events")
+	}
+	if err := checkType("type", o.Type); err != nil {
+		return err
+	}
+	for i, e := range o.Events {
+		path := "events." + strconv.Itoa(i)
+		if err := checkType(path+".type", e.Type); err != nil {
+			return err
+		}
+		switch {
+		case e.Weight == nil:
+		case *e.Weight < 1 || *e.Weight > maxWeight:
+			return adapters.BadOption(path+".weight", "%d is out of bounds; it is from 1 to %d", *e.Weight, maxWeight)
+		case o.Choose == chooseCycle:
+			return adapters.BadOption(path+".weight", "a weight has no effect with choose: %s; leave it out, or choose: %s", chooseCycle, chooseRandom)
+		}
+	}
+	return nil
+}
+
+func checkType(path, typ string) error {
+	switch {
+	case strings.HasPrefix(typ, "stream."):
+		return adapters.BadOption(path, `%q is reserved; types that start with "stream." are Sidestream's own`, typ)
+	case !utf8.ValidString(typ) || strings.ContainsFunc(typ, unicode.IsControl):
+		return adapters.BadOption(path, "%q is not one line of text", typ)
+	}
+	return nil
+}
+
+// events returns the kinds of event that o describes, and where each stands.
+func (o Options) events() (kinds []Event, paths []string) {
+	switch {
+	case len(o.Events) > 0:
+		for i := range o.Events {
+			paths = append(paths, "events."+strconv.Itoa(i)+".data")
+		}
+		return slices.Clone(o.Events), paths
+	case o.Type == "" && o.Data == "":
+		return []Event{{Data: defaultData}}, []string{"data"}
+	default:
+		return []Event{{Type: o.Type, Data: o.Data}}, []string{"data"}
+	}
+}
