@@ -1,0 +1,349 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"sidestream/adapters"
+	"sidestream/proxy/eventstream"
+	"sidestream/proxy/feed"
+)
+
+// A departure is why a client's connection ended.
+type departure string
+
+// The reasons, as counted and logged.
+const (
+	leftGone         departure = "gone"          // the client closed it, or the network did
+	leftWriteTimeout departure = "write_timeout" // it took nothing for write_timeout
+	leftOverrun      departure = "overrun"       // it fell behind the history, and the policy is to disconnect
+	leftMaxAge       departure = "max_age"
+	leftDrain        departure = "drain"  // the server is leaving
+	leftReload       departure = "reload" // the route was changed or taken away
+	leftEnded        departure = "ended"  // the source has ended for good
+	leftFailed       departure = "failed" // the source has failed for good
+	leftNoRoom       departure = "no_room"
+	leftReplay       departure = "replay_failed" // a private replay failed; the client is to try again
+)
+
+func departures() []departure {
+	return []departure{
+		leftGone, leftWriteTimeout, leftOverrun, leftMaxAge, leftDrain, leftReload,
+		leftEnded, leftFailed, leftNoRoom, leftReplay,
+	}
+}
+
+// batchSize is how many events are read from the feed, written and flushed
+// in one go.
+const batchSize = 64
+
+// client is one connection: a cursor into a stream's feed.
+type client struct {
+	*stream
+	out *sink
+
+	requested string // the id that the client came with, as it came
+	id        string // the id that the client has now; empty if there is none that could be sent back
+
+	cursor   feed.Cursor
+	waiting  bool        // for the stream's first state
+	caughtUp bool        // was once at the end of the feed
+	told     sourceState // what the client knows of the source
+	scratch  []byte      // for control events
+
+	timer    *time.Timer // fires when a heartbeat may be due, or the client is to leave
+	leaveAt  time.Time   // zero: never
+	leaveFor departure
+	draining <-chan struct{} // nil once noticed
+	closing  <-chan struct{} // nil once noticed
+}
+
+func newClient(s *stream, out *sink, requested string) *client {
+	c := &client{
+		stream:    s,
+		out:       out,
+		requested: requested,
+		told:      sourceFresh,
+		draining:  s.endpoint.server.draining,
+		closing:   s.endpoint.closing,
+	}
+	if eventstream.ValidID(requested) {
+		c.id = requested
+	}
+	if age := time.Duration(s.endpoint.MaxAge); age > 0 {
+		c.leaveAt, c.leaveFor = time.Now().Add(age-rand.N(age/10+1)), leftMaxAge
+	}
+	return c
+}
+
+// run serves the client until it leaves or has to, and says why.
+func (c *client) run(ctx context.Context) departure {
+	c.timer = time.NewTimer(c.untilDue())
+	defer c.timer.Stop()
+
+	if replay := c.start(); replay {
+		if why := c.replay(ctx); why != "" {
+			return why
+		}
+	}
+	for {
+		changed, why := c.step()
+		if err := c.out.flush(); err != nil {
+			return c.out.reason()
+		}
+		if why != "" {
+			return why
+		}
+		if _, _, why := c.wait(ctx, changed, nil); why != "" {
+			return why
+		}
+	}
+}
+
+// start finds the client's place in the feed. It reports whether the way
+// there is a private replay.
+func (c *client) start() (replay bool) {
+	p := c.endpoint
+	if c.requested == "" && !c.can.Stateful {
+		c.cursor = c.feed.Tail(int(p.History.Replay))
+		return false
+	}
+	if cursor, ok := c.feed.After(c.requested); ok && c.requested != "" {
+		c.cursor = cursor
+		return false
+	}
+	switch {
+	case c.can.Stateful:
+		c.waiting = true
+	case c.can.Replayable && c.id != "":
+		return true
+	default:
+		c.lose()
+	}
+	return false
+}
+
+// lose announces that what follows the requested id can't be had, and goes
+// on from the oldest event at hand.
+func (c *client) lose() {
+	g := feed.Gap{Reason: adapters.LostUnknown, Requested: c.requested, Lost: -1}
+	c.cursor = c.feed.Tail(-1)
+	if expired := c.feed.Expired(c.requested); expired != nil {
+		g.Reason, g.Lost = adapters.LostExpired, expired.Lost
+		c.cursor = expired.Resume
+	}
+	c.announce(&g)
+}
+
+// announce tells this client alone of a gap.
+func (c *client) announce(g *feed.Gap) {
+	c.endpoint.metrics.gap(g.Reason)
+	c.scratch = appendGap(c.scratch[:0], c.id, g)
+	c.out.write(c.scratch)
+}
+
+// step writes what is ready, up to a batch. The channel that it returns is
+// closed when there is more.
+func (c *client) step() (changed <-chan struct{}, why departure) {
+	c.tell(sourceFresh)
+	if c.waiting && !c.startFromState() {
+		// What stands in the feed before the first state is nothing to
+		// this client.
+		c.cursor = c.feed.Live()
+		if c.feed.HasState() {
+			return c.endpoint.server.always, ""
+		}
+	}
+	batch := c.endpoint.server.batches.get()
+	defer c.endpoint.server.batches.put(batch)
+
+	n, changed, err := c.feed.Read(&c.cursor, batch[:])
+	var overrun *feed.OverrunError
+	switch {
+	case errors.As(err, &overrun):
+		return c.endpoint.server.always, c.overrun(overrun)
+	case errors.Is(err, io.EOF):
+		return nil, c.end()
+	case n == 0:
+		c.tell(sourceStale)
+		c.markLive()
+		return changed, ""
+	}
+	c.write(batch[:n])
+	if c.caughtUp && c.out.flush() == nil {
+		c.endpoint.metrics.fanOut.Observe(time.Since(batch[0].At).Seconds())
+	}
+	return c.endpoint.server.always, ""
+}
+
+func (c *client) write(entries []feed.Entry) {
+	events, before := 0, c.out.bytes
+	for i := range entries {
+		e := &entries[i]
+		if e.Gap != nil {
+			c.scratch = appendGap(c.scratch[:0], c.id, e.Gap)
+			c.out.write(c.scratch)
+			continue
+		}
+		c.out.write(e.Block)
+		c.id = e.ID
+		events++
+	}
+	c.endpoint.metrics.sent(events, c.out.bytes-before)
+}
+
+// startFromState gives the client the current state, or what follows the
+// state that it has, once there is one.
+func (c *client) startFromState() bool {
+	if !c.feed.HasState() {
+		return false
+	}
+	c.waiting = false
+	if cursor, ok := c.feed.After(c.requested); ok && c.requested != "" {
+		c.cursor = cursor
+		return true
+	}
+	c.cursor = feed.Cursor{}
+	c.jump()
+	return true
+}
+
+// jump writes the newest event of each key after the cursor, and moves
+// behind it.
+func (c *client) jump() {
+	entries, next, complete := c.feed.Latest(c.cursor, nil)
+	if !complete {
+		c.announce(&feed.Gap{Reason: adapters.LostOverflow, Requested: c.id, Lost: -1})
+	}
+	c.write(entries)
+	c.cursor = next
+}
+
+// overrun deals with a client that fell behind the history.
+func (c *client) overrun(o *feed.OverrunError) departure {
+	switch {
+	case c.endpoint.Slow == SlowDisconnect:
+		return leftOverrun
+	case c.endpoint.Slow == SlowLatest, c.can.Stateful:
+		c.jump()
+	default:
+		c.announce(&feed.Gap{Reason: adapters.LostOverflow, Requested: c.id, Lost: o.Lost})
+		c.cursor = o.Resume
+	}
+	return ""
+}
+
+// end writes the stream's last event.
+func (c *client) end() departure {
+	end := c.endpoint.End
+	if reason := c.failure.Load(); reason != nil {
+		c.scratch = appendControl(c.scratch[:0], end.ID, typeEnd, endData{*reason})
+		c.out.write(c.scratch)
+		return leftFailed
+	}
+	c.scratch = appendText(c.scratch[:0], end.ID, end.Event, end.Data)
+	c.out.write(c.scratch)
+	return leftEnded
+}
+
+// tell lets the client know that the source has become stale or fresh, if it
+// doesn't know.
+func (c *client) tell(state sourceState) {
+	now := c.condition.Load()
+	if now.state != state || c.told == state {
+		return
+	}
+	c.told = state
+	typ := typeFresh
+	if state == sourceStale {
+		typ = typeStale
+	}
+	c.scratch = appendControl(c.scratch[:0], c.id, typ, conditionData{now.since.UTC(), now.reason})
+	c.out.write(c.scratch)
+}
+
+// markLive notes that the client has received all there was, and tells it so
+// if the route says to.
+func (c *client) markLive() {
+	if c.caughtUp || c.waiting {
+		return
+	}
+	c.caughtUp = true
+	if c.endpoint.LiveMarker {
+		c.scratch = appendText(c.scratch[:0], c.id, typeLive, "{}")
+		c.out.write(c.scratch)
+	}
+}
+
+// wait returns when there is more to write, or with the reason to leave. In
+// the meantime it keeps the connection warm.
+func (c *client) wait(ctx context.Context, changed <-chan struct{}, items <-chan catchupItem) (item catchupItem, more bool, why departure) {
+	window := c.endpoint.server.drainWindow()
+	for {
+		select {
+		case <-changed:
+			return item, true, ""
+		case item, more = <-items:
+			return item, more, ""
+		case <-ctx.Done():
+			return item, false, leftGone
+		case <-c.draining:
+			c.draining = nil
+			c.leaveWithin(window, leftDrain)
+		case <-c.closing:
+			c.closing = nil
+			c.leaveWithin(window, leftReload)
+		case <-c.timer.C:
+			if !c.leaveAt.IsZero() && !time.Now().Before(c.leaveAt) {
+				return item, false, c.leaveFor
+			}
+			c.beat()
+			if c.out.flush() != nil {
+				return item, false, c.out.reason()
+			}
+			c.timer.Reset(c.untilDue())
+		}
+	}
+}
+
+// leaveWithin makes the client leave at a random moment within the window,
+// unless it is to leave sooner anyway.
+func (c *client) leaveWithin(window time.Duration, why departure) {
+	at := time.Now().Add(rand.N(window + 1))
+	if c.leaveAt.IsZero() || at.Before(c.leaveAt) {
+		c.leaveAt, c.leaveFor = at, why
+	}
+	c.timer.Reset(c.untilDue())
+}
+
+// beat writes a heartbeat if nothing was written for long enough.
+func (c *client) beat() {
+	h := c.endpoint.Heartbeat
+	if h.Every == 0 || time.Since(c.out.lastWrite) < time.Duration(h.Every) {
+		return
+	}
+	if h.Event == "" {
+		c.out.write([]byte(eventstream.Heartbeat))
+		return
+	}
+	c.scratch = appendText(c.scratch[:0], c.id, h.Event, "{}")
+	c.out.write(c.scratch)
+}
+
+// untilDue is the time until the timer is next needed. Writing something in
+// the meantime only makes a heartbeat due later, so the timer isn't touched
+// for that.
+func (c *client) untilDue() time.Duration {
+	const never = 24 * time.Hour
+	due := time.Now().Add(never)
+	if every := time.Duration(c.endpoint.Heartbeat.Every); every > 0 {
+		due = c.out.lastWrite.Add(every)
+	}
+	if !c.leaveAt.IsZero() && c.leaveAt.Before(due) {
+		due = c.leaveAt
+	}
+	return time.Until(due)
+}

@@ -1,0 +1,76 @@
+package proxy
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"sidestream/adapters"
+	"sidestream/proxy/eventstream"
+	"sidestream/proxy/feed"
+)
+
+// Types of the events that Sidestream itself sends. A source's event whose
+// type has the prefix is refused, so that clients can trust them.
+const (
+	reservedPrefix = "stream."
+
+	typeGap   = reservedPrefix + "gap"
+	typeStale = reservedPrefix + "stale"
+	typeFresh = reservedPrefix + "fresh"
+	typeLive  = reservedPrefix + "live"
+	typeEnd   = reservedPrefix + "end"
+)
+
+// gapData is the payload of stream.gap.
+type gapData struct {
+	Reason    adapters.LostReason `json:"reason"`
+	Requested string              `json:"requested"` // the id that the client had
+	Resumed   string              `json:"resumed"`   // the id that delivery goes on after; empty if there is none yet
+	Lost      *int64              `json:"lost"`      // events; null if unknown
+}
+
+func appendGap(dst []byte, id string, g *feed.Gap) []byte {
+	d := gapData{Reason: g.Reason, Requested: clip(g.Requested), Resumed: clip(g.Resumed)}
+	if g.Lost >= 0 {
+		d.Lost = &g.Lost
+	}
+	return appendControl(dst, id, typeGap, d)
+}
+
+// conditionData is the payload of stream.stale and stream.fresh.
+type conditionData struct {
+	Since  time.Time `json:"since"`
+	Reason string    `json:"reason"`
+}
+
+// endData is the payload of stream.end when the source has failed for good.
+type endData struct {
+	Reason string `json:"reason"`
+}
+
+// appendControl appends a control event. It carries id, the one that the
+// client has already, so that it changes nothing for a client that keeps the
+// id of the last event, and loses nothing for one that doesn't (C1).
+func appendControl(dst []byte, id, typ string, data any) []byte {
+	text, err := json.Marshal(data)
+	if err != nil {
+		panic(err) // data is one of the types above
+	}
+	return appendText(dst, id, typ, string(text))
+}
+
+// appendText appends an event whose parts were checked when the table was
+// loaded.
+func appendText(dst []byte, id, typ, data string) []byte {
+	dst, err := eventstream.AppendEvent(dst, &eventstream.Event{ID: id, Type: typ, Data: []byte(data)})
+	if err != nil {
+		panic(err) // the parts were checked
+	}
+	return dst
+}
+
+// clip makes an id that a client sent fit to be sent back.
+func clip(id string) string {
+	return strings.ToValidUTF8(id[:min(len(id), eventstream.MaxID)], "\uFFFD")
+}

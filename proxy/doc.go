@@ -1,0 +1,33 @@
+// Package proxy is Sidestream's front end: it reads the routing table, opens
+// streams for the clients that ask for them, serves those as Server-Sent
+// Events, and passes every other request through to the application behind.
+//
+// # How a request is served
+//
+// The table's routes are matched by path, method and host. A request that
+// matches and accepts text/event-stream becomes a client of a stream; any
+// other goes to the upstream, unchanged. A stream is one running source with
+// its feed; all clients with the same route and variables share it. The
+// first client opens it, and it closes when the last has been gone for the
+// route's linger.
+//
+// # What it promises
+//
+//   - Every event carries an id, and a client that comes back with it goes on
+//     right after it. What can't be delivered is announced by a stream.gap
+//     event, never skipped in silence.
+//   - An acceptable request is never answered by a 5xx: when there is no room
+//     or the upstream is down, the answer is a stream that says when to come
+//     back, or that waits.
+//   - A client that can't keep up never holds up the source or another
+//     client, and what is kept for it is bounded.
+//   - A client that is gone leaves nothing behind.
+//   - Every goroutine has an owner that waits for it: [Server.Run] returns
+//     when all have ended.
+//
+// # Who retries
+//
+// Sources return their failures. One supervisor for each stream runs the
+// source again after a random, growing delay, tells clients (stream.stale,
+// stream.fresh), logs and counts. Adapters do none of this.
+package proxy

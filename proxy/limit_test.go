@@ -1,0 +1,120 @@
+package proxy
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// turnedAway checks that c was answered as R6 wants it: 200, a retry longer
+// than usual, the end.
+func turnedAway(t *testing.T, c *connection, atLeast, atMost int) {
+	t.Helper()
+	if !c.ended() {
+		t.Fatal("the client was let in")
+	}
+	got := retryLines(c.bytes())
+	if len(got) != 1 || got[0] < atLeast || got[0] > atMost {
+		t.Errorf("retry: got %v, want one of %d to %d", got, atLeast, atMost)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	for _, tt := range []struct{ name, table string }{
+		{"clients of the route", `routes: [{path: "/{x}", log: {name: p}, max_clients: 2}]`},
+		{"clients in all", `{limits: {clients: 2}, routes: [{path: "/{x}", log: {name: p}}]}`},
+		{"streams of the route", `routes: [{path: "/{x}", log: {name: p}, max_streams: 2}]`},
+		{"streams in all", `{limits: {streams: 2}, routes: [{path: "/{x}", log: {name: p}}]}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inWorld(t, tt.table, func(w *world) {
+				a, b := w.connect("/a"), w.connect("/b")
+				turnedAway(t, w.connect("/c"), 15000, 30000)
+				a.drop()
+				after(time.Minute)
+				c := w.connect("/c")
+				if c.ended() {
+					t.Error("there is room again, but the client was turned away")
+				}
+				b.drop()
+				c.drop()
+				if got := w.metric(`sidestream_disconnects_total{reason="no_room",route="/{x}"}`); got != "1" {
+					t.Errorf("counted: got %s, want 1", got)
+				}
+			})
+		})
+	}
+}
+
+// R9: whatever clients do, nothing is left of them.
+func TestNothingIsLeft(t *testing.T) {
+	inWorld(t, `routes: [{path: "/{x}", log: {name: p}, linger: 1s}]`, func(w *world) {
+		for i := range 50 {
+			w.connect(fmt.Sprintf("/%d", i%7)).drop()
+		}
+		after(2 * time.Second)
+		for name, want := range map[string]string{
+			`sidestream_clients{route="/{x}"}`:                         "0",
+			`sidestream_streams{route="/{x}"}`:                         "0",
+			`sidestream_sources{route="/{x}",state="fresh"}`:           "0",
+			`sidestream_disconnects_total{reason="gone",route="/{x}"}`: "50",
+		} {
+			if got := w.metric(name); got != want {
+				t.Errorf("%s: got %s, want %s", name, got, want)
+			}
+		}
+		s := w.server
+		if c, st := s.clients.have.Load(), s.streams.have.Load(); c != 0 || st != 0 {
+			t.Errorf("counted against the limits: %d clients and %d streams, want none", c, st)
+		}
+		if got := w.upstream("p").Running(); got != 0 {
+			t.Errorf("sources running: got %d, want 0", got)
+		}
+	})
+}
+
+func TestRefusedRequests(t *testing.T) {
+	inWorld(t, `
+routes:
+  - {path: "/v/{x}", log: {name: p}}
+  - {path: "/q", query: [a, b], log: {name: p}}
+`, func(w *world) {
+		for _, tt := range []struct {
+			path string
+			want int
+		}{
+			{"/v/" + strings.Repeat("x", 1025), 404},
+			{"/v/a%00b", 404},
+			{"/v/a%0d%0ab", 404},
+			{"/v/%ff", 404},
+			{"/v/a%2fb", 404}, // the adapter's own rule
+			{"/v/%2e%2e", 404},
+			{"/nowhere", 404},
+			{"/q?a=1&a=2", 400},
+			{"/q?a=%00", 400},
+			{"/q?a=" + strings.Repeat("x", 1025), 400},
+		} {
+			resp := w.get(tt.path)
+			resp.Body.Close()
+			if resp.StatusCode != tt.want {
+				t.Errorf("%.40s: got status %d, want %d", tt.path, resp.StatusCode, tt.want)
+			}
+		}
+		resp := w.do(http.MethodPost, "/q")
+		resp.Body.Close()
+		if got := resp.StatusCode; got != http.StatusMethodNotAllowed {
+			t.Errorf("POST with nothing behind: got status %d, want 405", got)
+		}
+		// Absent and empty are not the same key; what isn't a variable
+		// doesn't matter.
+		conns := []*connection{w.connect("/q"), w.connect("/q?a=x"), w.connect("/q?b=x"), w.connect("/q?a=x&_=123")}
+		if got, want := w.metric(`sidestream_streams{route="/q"}`), "3"; got != want {
+			t.Errorf("streams: got %s, want %s", got, want)
+		}
+		for _, c := range conns {
+			c.drop()
+		}
+	})
+}

@@ -1,0 +1,401 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/net/http/httpguts"
+	"gopkg.in/yaml.v3"
+
+	"sidestream/adapters"
+	"sidestream/proxy/eventstream"
+	"sidestream/proxy/mapping"
+	"sidestream/proxy/strictyaml"
+)
+
+type (
+	rest  = map[string]*yaml.Node
+	nodes = []yaml.Node
+)
+
+// Load reads the routing table in the file called name, with references
+// resolved from the process's environment and files.
+func Load(name string, known *adapters.Registry) (*Config, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(name, data, known, strictyaml.References{Env: os.LookupEnv, ReadFile: os.ReadFile})
+}
+
+// Parse reads a routing table: decodes it strictly, compiles its expressions,
+// configures each route's adapter, and checks that every route can be served.
+// The error is a [strictyaml.Errors] that lists all that is wrong.
+func Parse(name string, data []byte, known *adapters.Registry, refs strictyaml.References) (*Config, error) {
+	doc, err := strictyaml.Parse(name, data, refs)
+	if err != nil {
+		return nil, err
+	}
+	l := &loader{doc: doc, known: known}
+	f := file{
+		Listen:   []string{":8080"},
+		Admin:    "127.0.0.1:9090",
+		Limits:   defaultLimits(),
+		Drain:    defaultDrain(),
+		Defaults: defaults{Options: defaultOptions()},
+	}
+	doc.Decode(doc.Root, "", &f)
+	cfg := &Config{File: name, Listen: f.Listen, Admin: f.Admin, Limits: f.Limits, Drain: f.Drain}
+	var reachable bool
+	cfg.Upstream, reachable = l.upstream(doc.Root, "upstream", f.Upstream)
+	l.limits(f.Limits)
+	l.defaults(f.Defaults)
+	for i := range f.Routes {
+		if r := l.route(i, &f.Routes[i], cfg.Upstream, reachable); r != nil {
+			l.conflicts(i, &f.Routes[i], r, cfg.Routes)
+			cfg.Routes = append(cfg.Routes, r)
+		}
+	}
+	if len(f.Routes) == 0 && cfg.Upstream == nil {
+		doc.Errorf(doc.Root, "", `nothing to serve: give "routes", or an "upstream" to pass requests on to`)
+	}
+	if err := doc.Err(); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// loader makes routes of nodes.
+type loader struct {
+	doc   *strictyaml.Document
+	known *adapters.Registry
+
+	options  Options               // what a route's options are when it sets none
+	fallback *yaml.Node            // where they were set
+	adapters map[string]*yaml.Node // defaults of each adapter's options
+}
+
+func (l *loader) limits(limits Limits) {
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"clients", int64(limits.Clients)},
+		{"streams", int64(limits.Streams)},
+		{"catchups", int64(limits.Catchups)},
+		{"header_bytes", int64(limits.HeaderBytes)},
+		{"header_timeout", int64(limits.HeaderTimeout)},
+		{"idle_timeout", int64(limits.IdleTimeout)},
+		{"retry", int64(limits.Retry)},
+	} {
+		if f.value <= 0 {
+			path := "limits." + f.name
+			l.doc.Errorf(strictyaml.Find(l.doc.Root, path), path, "must be more than 0")
+		}
+	}
+}
+
+// defaults keeps the options that every route starts from, and the nodes that
+// each adapter's options are decoded from first.
+func (l *loader) defaults(d defaults) {
+	l.options, l.adapters = d.Options, map[string]*yaml.Node{}
+	node := strictyaml.Find(l.doc.Root, "defaults")
+	if node == l.doc.Root || node.Kind != yaml.MappingNode {
+		return
+	}
+	for key, n := range d.Rest {
+		if a, ok := l.known.Lookup(key); ok {
+			l.adapters[key] = n
+			l.doc.Decode(n, "defaults."+key, a.Options())
+		} else {
+			l.doc.UnknownKey(node, "defaults", key, append(strictyaml.Keys(&d), l.known.Names()...))
+		}
+	}
+	l.fallback = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: node.Line, Column: node.Column}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if _, ok := d.Rest[node.Content[i].Value]; !ok {
+			l.fallback.Content = append(l.fallback.Content, node.Content[i], node.Content[i+1])
+		}
+	}
+}
+
+// route returns the route that n describes, or nil if too much is wrong with
+// it. upstream is the table's, and known is false if that is wrong itself.
+func (l *loader) route(i int, n *yaml.Node, upstream *url.URL, known bool) *Route {
+	path := fmt.Sprintf("routes[%d]", i)
+	c := route{Method: http.MethodGet, Options: l.options}
+	if !l.doc.Decode(n, path, &c) {
+		return nil
+	}
+	r := &Route{Path: c.Path, Method: c.Method, Host: c.Host, Query: c.Query, Options: c.Options, line: n.Line}
+	ok := l.checkPattern(n, path, r)
+	ok = l.checkOptions(n, path, r) && ok
+
+	r.upstream = upstream
+	if c.Upstream != "" {
+		r.upstream, known = l.upstream(n, path+".upstream", c.Upstream)
+	}
+	var options *yaml.Node
+	r.Adapter, options = l.pickAdapter(n, path, &c)
+	if r.Adapter == "" || !ok || !known {
+		return nil
+	}
+	r.fingerprint = l.doc.Fingerprint(l.fallback, l.adapters[r.Adapter], n) + " " + fmt.Sprint(r.upstream)
+	if !l.configure(path, r, options) || !l.checkCapabilities(n, path, r) {
+		return nil
+	}
+	return r
+}
+
+func (l *loader) checkPattern(n *yaml.Node, path string, r *Route) bool {
+	complain := l.complainer(n, path)
+	if r.Path == "" {
+		return complain("", `"path" is missing; every route needs one, such as /events/{id}`)
+	}
+	vars, err := pathVariables(r.Path)
+	if err != nil {
+		return complain("path", "%v", err)
+	}
+	ok := true
+	if !httpguts.ValidHeaderFieldName(r.Method) || strings.ToUpper(r.Method) != r.Method {
+		ok = complain("method", "%q is not a method; write GET or POST, say", r.Method)
+	}
+	if strings.ContainsAny(r.Host, "/{}: ") {
+		ok = complain("host", "%q is not a host name without a port", r.Host)
+	}
+	for i, q := range r.Query {
+		field := fmt.Sprintf("query[%d]", i)
+		switch {
+		case !variableName.MatchString(q):
+			ok = complain(field, "%q can't be a variable; use letters, digits and _", q)
+		case slices.Contains(vars, q):
+			ok = complain(field, "%q is a variable already", q)
+		case isLastEventIDParam(q):
+			ok = complain(field, "%q is how clients send the last event id", q)
+		}
+		vars = append(vars, q)
+	}
+	r.vars = vars
+	if !ok {
+		return false
+	}
+	if err := handle(http.NewServeMux(), r, http.NotFoundHandler()); err != nil {
+		return complain("path", "can't be served: %v", err)
+	}
+	return true
+}
+
+// conflicts complains if r takes requests that an earlier route takes.
+func (l *loader) conflicts(i int, n *yaml.Node, r *Route, earlier []*Route) {
+	for _, e := range earlier {
+		if err := conflict(e, r); err != nil {
+			path := fmt.Sprintf("routes[%d].path", i)
+			l.doc.Errorf(strictyaml.Find(n, "path"), path, "takes %v; the other route is in line %d", err, e.line)
+			return
+		}
+	}
+}
+
+func (l *loader) checkOptions(n *yaml.Node, path string, r *Route) bool {
+	complain := l.complainer(n, path)
+	ok := true
+	for _, f := range []struct {
+		name  string
+		value int64
+	}{
+		{"history.events", int64(r.History.Events)},
+		{"history.bytes", int64(r.History.Bytes)},
+		{"history.keys", int64(r.History.Keys)},
+		{"max_event_size", int64(r.MaxEventSize)},
+		{"write_timeout", int64(r.WriteTimeout)},
+		{"max_clients", int64(r.MaxClients)},
+		{"max_streams", int64(r.MaxStreams)},
+		{"backoff.min", int64(r.Backoff.Min)},
+	} {
+		if f.value <= 0 {
+			ok = complain(f.name, "must be more than 0")
+		}
+	}
+	if r.Backoff.Max < r.Backoff.Min {
+		ok = complain("backoff.max", "%v is less than backoff.min, %v", r.Backoff.Max, r.Backoff.Min)
+	}
+	for name, value := range r.Headers {
+		switch {
+		case !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value):
+			ok = complain("headers."+name, "not a header that can be sent")
+		case slices.Contains(fixedHeaders(), textproto.CanonicalMIMEHeaderKey(name)):
+			ok = complain("headers."+name, "is set by every stream and can't be changed")
+		}
+	}
+	if r.End.ID != "" && !eventstream.ValidID(r.End.ID) {
+		ok = complain("end.id", "%q must be printable ASCII without spaces, %d characters at most", r.End.ID, eventstream.MaxID)
+	}
+	if r.End.ID == "" {
+		ok = complain("end.id", "must not be empty: it is how a client that comes back is known")
+	}
+	for _, f := range []struct{ name, value string }{{"end.event", r.End.Event}, {"heartbeat.event", r.Heartbeat.Event}} {
+		if !eventstream.ValidType(f.value) {
+			ok = complain(f.name, "%q can't be an event type: it must be one line of text", f.value)
+		}
+	}
+	if !utf8.ValidString(r.End.Data) {
+		ok = complain("end.data", "is not UTF-8")
+	}
+	if !utf8.ValidString(r.Empty) {
+		ok = complain("empty", "is not UTF-8")
+	}
+	var err error
+	if r.mapping, err = mapping.Compile(r.Event); err != nil {
+		for _, err := range unjoin(err) {
+			var s *mapping.SpecError
+			if errors.As(err, &s) {
+				complain("event."+s.Field, "%v", s.Err)
+			}
+		}
+		ok = false
+	}
+	return ok
+}
+
+// pickAdapter finds the one key of the route that names an adapter.
+func (l *loader) pickAdapter(n *yaml.Node, path string, c *route) (name string, options *yaml.Node) {
+	var found []string
+	unknown := false
+	for _, key := range sortedKeys(c.Rest) {
+		if _, ok := l.known.Lookup(key); ok {
+			found = append(found, key)
+			continue
+		}
+		l.doc.UnknownKey(n, path, key, append(strictyaml.Keys(c), l.known.Names()...))
+		unknown = true
+	}
+	switch {
+	case len(found) == 1 && !unknown:
+		return found[0], c.Rest[found[0]]
+	case len(found) > 1:
+		l.doc.Errorf(n, path, "names %d sources (%s); a route has exactly one", len(found), strings.Join(found, ", "))
+	case !unknown:
+		l.doc.Errorf(n, path, "names no source; add one of %s", strings.Join(l.known.Names(), ", "))
+	}
+	return "", nil
+}
+
+func (l *loader) configure(path string, r *Route, options *yaml.Node) bool {
+	a, _ := l.known.Lookup(r.Adapter)
+	path += "." + r.Adapter
+	decoded := true
+	about := adapters.Route{Path: r.Path, Vars: r.vars, Query: r.Query, Upstream: r.upstream}
+	factory, err := a.Configure(about, func(into any) error {
+		if base := l.adapters[r.Adapter]; base != nil {
+			decoded = l.doc.Decode(base, "defaults."+r.Adapter, into)
+		}
+		if decoded = l.doc.Decode(options, path, into) && decoded; !decoded {
+			return errNotDecoded
+		}
+		return nil
+	})
+	if errors.Is(err, errNotDecoded) {
+		return false
+	}
+	for _, err := range unjoin(err) {
+		var o *adapters.OptionError
+		if errors.As(err, &o) {
+			l.doc.Errorf(strictyaml.Find(options, o.Path), path+"."+o.Path, "%v", o.Err)
+		} else {
+			l.doc.Errorf(options, path, "%v", err)
+		}
+	}
+	r.factory = factory
+	return err == nil
+}
+
+var errNotDecoded = errors.New("options not decoded")
+
+// checkCapabilities complains of what the route asks and the adapter can't
+// do.
+func (l *loader) checkCapabilities(n *yaml.Node, path string, r *Route) bool {
+	complain := l.complainer(n, path)
+	can := r.factory.Capabilities()
+	ok := true
+	if can.Stateful && r.mapping.Splits() {
+		ok = complain("event.each", "%s delivers states, each of which replaces the one before, so one can't be split into several events", r.Adapter)
+	}
+	if can.Positions && r.mapping.SetsID() {
+		ok = complain("event.id", "%s has positions of its own, by which clients resume; another id would lose them", r.Adapter)
+	}
+	if r.Slow == SlowLatest && !can.Stateful && !can.Keyed && !r.mapping.SetsKey() {
+		ok = complain("slow", `"latest" keeps the newest event of each key, but %s has no keys; add event.key`, r.Adapter)
+	}
+	if can.Stateful && r.History.Replay != 0 {
+		ok = complain("history.replay", "%s delivers states, and a new client always gets the current one; leave this out", r.Adapter)
+	}
+	return ok
+}
+
+// upstream returns the URL raw, nil if there is none, and whether it is right.
+func (l *loader) upstream(n *yaml.Node, path, raw string) (*url.URL, bool) {
+	if raw == "" {
+		return nil, true
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		err = errors.New("not a URL; write one such as http://127.0.0.1:3000")
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+		err = errors.New("must be a URL with http:// or https:// and a host, such as http://127.0.0.1:3000")
+	case u.User != nil:
+		err = errors.New("must not hold a user name or password")
+	case u.RawQuery != "" || u.Fragment != "":
+		err = errors.New("must not have a query or fragment")
+	default:
+		return u, true
+	}
+	field := path[strings.LastIndexByte(path, '.')+1:]
+	l.doc.Errorf(strictyaml.Find(n, field), path, "%v", err)
+	return nil, false
+}
+
+// complainer returns a function that adds a complaint about a field of n and
+// returns false.
+func (l *loader) complainer(n *yaml.Node, path string) func(field, format string, args ...any) bool {
+	return func(field, format string, args ...any) bool {
+		at, full := strictyaml.Find(n, field), path
+		if field != "" {
+			full += "." + field
+		}
+		l.doc.Errorf(at, full, format, args...)
+		return false
+	}
+}
+
+// unjoin returns the errors that err was joined of, or err alone.
+func unjoin(err error) []error {
+	if err == nil {
+		return nil
+	}
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var list []error
+	for _, e := range joined.Unwrap() {
+		list = append(list, unjoin(e)...)
+	}
+	return list
+}
+
+func sortedKeys(m rest) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

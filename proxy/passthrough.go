@@ -1,0 +1,93 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// newTransport returns the transport to applications. Bodies are passed on
+// as they are, so it neither asks for nor undoes compression.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConns:          1024,
+		MaxIdleConnsPerHost:   256,
+		IdleConnTimeout:       90 * time.Second,
+		TLSHandshakeTimeout:   10 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		DisableCompression:    true,
+	}
+}
+
+// newPassthrough returns the handler that forwards requests to upstream,
+// unchanged but for hop-by-hop headers and X-Forwarded-*: streaming both
+// ways, with upgrades and trailers.
+func newPassthrough(upstream *url.URL, transport http.RoundTripper, m *metrics, log zerolog.Logger) http.Handler {
+	proxy := &httputil.ReverseProxy{
+		Transport:     transport,
+		FlushInterval: -1, // nothing waits for a buffer to fill
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(upstream)
+			r.Out.Host = r.In.Host
+			keepTarget(r, upstream)
+			// The clone's trailer was copied before there was one.
+			r.Out.Trailer = r.In.Trailer
+			forwardedHeaders(r)
+		},
+		ModifyResponse: func(r *http.Response) error {
+			m.passedThrough(r.StatusCode)
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+				return // the client is gone
+			}
+			log.Warn().Err(err).Str("method", r.Method).Msg("upstream can't be reached")
+			m.passedThrough(http.StatusBadGateway)
+			http.Error(w, "the application behind this proxy can't be reached", http.StatusBadGateway)
+		},
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 1 {
+			// Let an application answer while it is still reading. Where
+			// this isn't possible, it is the same as without.
+			_ = http.NewResponseController(w).EnableFullDuplex()
+		}
+		proxy.ServeHTTP(w, r)
+	})
+}
+
+// keepTarget leaves the request's target as it came, where net/url would
+// escape a character that browsers don't, or ReverseProxy would drop a query
+// parameter that it can't parse.
+func keepTarget(r *httputil.ProxyRequest, upstream *url.URL) {
+	r.Out.URL.RawQuery = r.In.URL.RawQuery
+	path, _, _ := strings.Cut(r.In.RequestURI, "?")
+	if base := strings.TrimSuffix(upstream.EscapedPath(), "/"); strings.HasPrefix(path, "/") && !strings.HasPrefix(base+path, "//") {
+		r.Out.URL.Opaque = base + path
+	}
+}
+
+// forwardedHeaders adds this hop to X-Forwarded-For, and sets -Host and
+// -Proto unless a proxy in front has done so.
+func forwardedHeaders(r *httputil.ProxyRequest) {
+	r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
+	r.SetXForwarded()
+	for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto"} {
+		if values := r.In.Header.Values(name); len(values) > 0 {
+			r.Out.Header[name] = values
+		}
+	}
+	if f := r.In.Header.Values("Forwarded"); len(f) > 0 {
+		r.Out.Header["Forwarded"] = f
+	}
+}

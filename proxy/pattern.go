@@ -1,0 +1,81 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// pathVariables checks a path pattern and returns the names of its
+// variables.
+func pathVariables(pattern string) ([]string, error) {
+	if !strings.HasPrefix(pattern, "/") {
+		return nil, fmt.Errorf(`%q must start with "/"`, pattern)
+	}
+	if clean := path.Clean(pattern); clean != pattern && clean+"/" != pattern {
+		return nil, fmt.Errorf("%q would never match, since it isn't clean; %q would", pattern, clean)
+	}
+	var names []string
+	segments := strings.Split(pattern[1:], "/")
+	for i, segment := range segments {
+		if !strings.ContainsAny(segment, "{}") {
+			continue
+		}
+		name, ok := strings.CutPrefix(segment, "{")
+		name, closed := strings.CutSuffix(name, "}")
+		name, wildcard := strings.CutSuffix(name, "...")
+		switch {
+		case !ok || !closed || !variableName.MatchString(name):
+			return nil, fmt.Errorf(`%q: a variable is a whole segment, "{name}", or "{name...}" as the last one`, segment)
+		case wildcard && i != len(segments)-1:
+			return nil, fmt.Errorf("%q can only be the last segment", segment)
+		case slices.Contains(names, name):
+			return nil, fmt.Errorf("the variable %q stands there twice", name)
+		}
+		names = append(names, name)
+	}
+	return names, nil
+}
+
+// muxPattern is the route's pattern in the language of [http.ServeMux], whose
+// rules of precedence hold: the more specific pattern wins, and two patterns
+// of which neither is more specific conflict.
+func (r *Route) muxPattern() string {
+	p := r.Path
+	if strings.HasSuffix(p, "/") {
+		p += "{$}"
+	}
+	return r.Method + " " + r.Host + p
+}
+
+// conflict returns why routes a and b can't stand in one table, or nil.
+func conflict(a, b *Route) error {
+	mux := http.NewServeMux()
+	if err := handle(mux, a, http.NotFoundHandler()); err != nil {
+		return nil //nolint:nilerr // a by itself is no conflict of the two
+	}
+	if handle(mux, b, http.NotFoundHandler()) == nil {
+		return nil
+	}
+	if a.muxPattern() == b.muxPattern() {
+		return errors.New("the same requests")
+	}
+	return fmt.Errorf("some of the same requests as %s, and neither is more specific", a)
+}
+
+// handle registers h for r. ServeMux panics at what it can't take.
+func handle(mux *http.ServeMux, r *Route, h http.Handler) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	mux.Handle(r.muxPattern(), h)
+	return nil
+}

@@ -1,0 +1,72 @@
+package proxy
+
+import (
+	"errors"
+	"net/http"
+	"os"
+	"time"
+)
+
+// sink writes to one connection, each write under a deadline, and remembers
+// the first failure, so that the caller checks once, after flushing.
+type sink struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	timeout time.Duration
+
+	// clear says that a deadline must not outlive its write: HTTP/2 resets a
+	// stream whose deadline passes while it is idle.
+	clear bool
+
+	lastWrite time.Time
+	pending   bool // written and not flushed
+	bytes     int64
+	err       error
+}
+
+func newSink(w http.ResponseWriter, r *http.Request, timeout time.Duration) *sink {
+	return &sink{
+		w: w, control: http.NewResponseController(w), timeout: timeout,
+		clear: r.ProtoMajor >= 2, lastWrite: time.Now(),
+	}
+}
+
+func (s *sink) write(block []byte) {
+	if s.err != nil {
+		return
+	}
+	if !s.pending {
+		s.pending = true
+		s.err = s.control.SetWriteDeadline(time.Now().Add(s.timeout))
+		if errors.Is(s.err, http.ErrNotSupported) {
+			s.err = nil // a recorder in a test; real connections have deadlines
+		}
+	}
+	if s.err == nil {
+		var n int
+		n, s.err = s.w.Write(block)
+		s.bytes += int64(n)
+	}
+}
+
+// flush sends what was written, and returns the first error since the start.
+func (s *sink) flush() error {
+	if s.err != nil || !s.pending {
+		return s.err
+	}
+	s.pending = false
+	s.err = s.control.Flush()
+	s.lastWrite = time.Now()
+	if s.clear && s.err == nil {
+		s.err = s.control.SetWriteDeadline(time.Time{})
+	}
+	return s.err
+}
+
+// reason says why writing failed.
+func (s *sink) reason() departure {
+	if errors.Is(s.err, os.ErrDeadlineExceeded) {
+		return leftWriteTimeout
+	}
+	return leftGone
+}

@@ -1,0 +1,237 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sidestream/adapters"
+	"sidestream/proxy/feed"
+)
+
+// stream is one running source with its feed. Its endpoint opens it, counts
+// its clients and closes it; its supervisor (supervise.go) runs the source.
+type stream struct {
+	endpoint *endpoint
+	key      string
+	vars     adapters.Vars
+	source   adapters.Source
+	can      adapters.Capabilities
+	feed     *feed.Log
+	log      zerolog.Logger
+
+	cancel context.CancelFunc // ends the supervisor
+
+	condition atomic.Pointer[condition]
+	failure   atomic.Pointer[string] // why the source failed for good, if it did
+
+	// Guarded by endpoint.mu.
+	clients int
+	linger  *time.Timer // runs while clients is 0
+}
+
+// condition is whether a stream's upstream is well.
+type condition struct {
+	state  sourceState
+	since  time.Time
+	reason string // why it is stale, or was before it became fresh
+}
+
+type sourceState string
+
+// The states of a source, as shown in metrics and by /readyz.
+const (
+	sourceStarting sourceState = "starting" // nothing heard yet
+	sourceFresh    sourceState = "fresh"
+	sourceStale    sourceState = "stale" // failed; the last good state stands
+	sourceEnded    sourceState = "ended"
+)
+
+func sourceStates() []sourceState {
+	return []sourceState{sourceStarting, sourceFresh, sourceStale, sourceEnded}
+}
+
+// become changes the stream's condition and wakes its clients.
+func (s *stream) become(state sourceState, reason string) {
+	before := s.condition.Swap(&condition{state: state, since: time.Now(), reason: reason})
+	s.endpoint.metrics.sourceState(before.state, state)
+	s.log.Info().Str("from", string(before.state)).Str("to", string(state)).Str("reason", reason).Msg("source changed state")
+	s.feed.Wake()
+}
+
+// endpoint is a route as it is served: its open streams and their clients.
+type endpoint struct {
+	*Route
+	server  *Server
+	metrics *routeMetrics
+	log     zerolog.Logger
+
+	clients atomic.Int64
+	closing chan struct{} // closed when the route is gone from the table
+
+	mu      sync.Mutex
+	closed  bool               // guarded by mu
+	streams map[string]*stream // guarded by mu
+	running int                // supervisors; guarded by mu
+}
+
+func newEndpoint(r *Route, s *Server) *endpoint {
+	return &endpoint{
+		Route:   r,
+		server:  s,
+		metrics: s.metrics.route(r),
+		log:     s.log.With().Stringer("route", r).Logger(),
+		closing: make(chan struct{}),
+		streams: map[string]*stream{},
+	}
+}
+
+// acquire returns the stream for vars, which it opens if there is none, with
+// one client more. It returns errNoRoom if there can't be another stream,
+// and the factory's error if it refuses vars.
+func (p *endpoint) acquire(key string, vars adapters.Vars) (*stream, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := p.streams[key]
+	if s == nil {
+		if p.closed {
+			return nil, errNoRoom
+		}
+		var err error
+		if s, err = p.open(key, vars); err != nil {
+			return nil, err
+		}
+	}
+	s.clients++
+	if s.linger != nil {
+		s.linger.Stop()
+		s.linger = nil
+	}
+	return s, nil
+}
+
+// open starts a stream. p.mu is held.
+func (p *endpoint) open(key string, vars adapters.Vars) (*stream, error) {
+	if len(p.streams) >= p.MaxStreams || !p.server.streams.take() {
+		return nil, errNoRoom
+	}
+	log := p.log.With().Fields(logVars(vars)).Logger()
+	source, err := p.factory.Open(vars, adapters.Env{
+		Log:    log,
+		Meta:   p.mapping.NeedsMeta(),
+		Result: p.metrics.sourceResult,
+	})
+	if err != nil {
+		p.server.streams.give()
+		return nil, err
+	}
+	// Not the request's context: close ends the stream.
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &stream{
+		endpoint: p,
+		key:      key,
+		vars:     vars,
+		source:   source,
+		can:      p.factory.Capabilities(),
+		feed: feed.New(feed.Options{
+			Events: p.History.Events,
+			Bytes:  int64(p.History.Bytes),
+			Age:    time.Duration(p.History.Age),
+			Keys:   p.History.Keys,
+			Latest: p.Slow == SlowLatest,
+		}),
+		log:    log,
+		cancel: cancel,
+	}
+	s.condition.Store(&condition{state: sourceStarting, since: time.Now()})
+	p.streams[key] = s
+	p.metrics.streamOpened()
+	log.Info().Msg("stream opened")
+	p.running++
+	p.server.running.Go(func() {
+		s.supervise(ctx)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.running--
+		p.closeFactory()
+	})
+	return s, nil
+}
+
+// release takes a client from s, and closes s, after the linger, if it was
+// the last.
+func (p *endpoint) release(s *stream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.clients--; s.clients > 0 {
+		return
+	}
+	if p.closed || p.Linger == 0 {
+		p.close(s)
+		return
+	}
+	s.linger = time.AfterFunc(time.Duration(p.Linger), func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if s.clients == 0 {
+			p.close(s)
+		}
+	})
+}
+
+// close ends s. p.mu is held.
+func (p *endpoint) close(s *stream) {
+	if p.streams[s.key] != s {
+		return
+	}
+	delete(p.streams, s.key)
+	s.cancel()
+	s.feed.Close()
+	p.server.streams.give()
+	p.metrics.streamClosed(s.condition.Load().state)
+	s.log.Info().Msg("stream closed")
+}
+
+// shut takes the endpoint out of service: clients are told to come back, and
+// its streams end with their last client.
+func (p *endpoint) shut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.closed = true
+	close(p.closing)
+	for _, s := range p.streams {
+		if s.clients == 0 {
+			s.linger.Stop()
+			p.close(s)
+		}
+	}
+	p.closeFactory()
+}
+
+// closeFactory releases what the route's sources shared, if the endpoint is
+// shut and the last of them has returned. p.mu is held.
+func (p *endpoint) closeFactory() {
+	closer, ok := p.factory.(io.Closer)
+	if !ok || !p.closed || p.running > 0 || len(p.streams) > 0 {
+		return
+	}
+	if err := closer.Close(); err != nil {
+		p.log.Warn().Err(err).Msg("closing the adapter")
+	}
+}
+
+// trim lets streams forget what is older than the route's history.
+func (p *endpoint) trim() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.streams {
+		s.feed.Trim()
+	}
+}
