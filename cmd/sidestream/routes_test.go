@@ -1,0 +1,116 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"sidestream/adapters"
+	"sidestream/proxy"
+	"sidestream/proxy/strictyaml"
+)
+
+const reference = "../../routes.yaml"
+
+// options are those of a route, to tell which keys there are and which are
+// left at their defaults.
+func options(t *testing.T, c *proxy.Config, path string) proxy.Options {
+	t.Helper()
+	i := slices.IndexFunc(c.Routes, func(r *proxy.Route) bool { return r.Path == path })
+	if i < 0 {
+		t.Fatalf("got no route %s, want one", path)
+	}
+	return c.Routes[i].Options
+}
+
+// TestReferenceShowsDefaults loads the reference table, strictly, and
+// compares it with a table that says nothing.
+func TestReferenceShowsDefaults(t *testing.T) {
+	got, err := proxy.Load(reference, known())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := proxy.Parse("bare.yaml", []byte("routes: [{path: /, generate: {}}]"), known(), strictyaml.References{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		what      string
+		got, want any
+	}{
+		{"listen", got.Listen, want.Listen},
+		{"admin", got.Admin, want.Admin},
+		{"limits", got.Limits, want.Limits},
+		{"drain", got.Drain, want.Drain},
+	} {
+		if !reflect.DeepEqual(c.got, c.want) {
+			t.Errorf("%s: got %+v, want the default, %+v", c.what, c.got, c.want)
+		}
+	}
+	// An empty mapping and none, or a time of an expression that is written
+	// and one that is not, mean the same.
+	gotOptions, wantOptions := options(t, got, "/events/clock"), options(t, want, "/")
+	wantOptions.Event.Decode, wantOptions.Event.MaxEvents = "json", 10_000
+	wantOptions.Event.Timeout, wantOptions.Event.MaxOutput = adapters.Duration(time.Second), 16<<20
+	wantOptions.Headers = map[string]string{}
+	if !reflect.DeepEqual(gotOptions, wantOptions) {
+		t.Errorf("defaults: got %+v, want what holds without them, %+v", gotOptions, wantOptions)
+	}
+}
+
+// TestReferenceIsComplete looks for every key that a table may have.
+func TestReferenceIsComplete(t *testing.T) {
+	data, err := os.ReadFile(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := strictyaml.Parse(reference, data, strictyaml.References{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config proxy.Config
+	expectKeys(t, doc.Root, "limits", reflect.TypeOf(config.Limits))
+	expectKeys(t, doc.Root, "drain", reflect.TypeOf(config.Drain))
+	expectKeys(t, doc.Root, "defaults", reflect.TypeFor[proxy.Options]())
+	for _, name := range known().Names() {
+		a, _ := known().Lookup(name)
+		path := "defaults." + name
+		want := a.Options()
+		expectKeys(t, doc.Root, path, reflect.TypeOf(want).Elem())
+
+		got := reflect.New(reflect.TypeOf(want).Elem()).Interface()
+		doc.Decode(strictyaml.Find(doc.Root, path), path, got)
+		if err := doc.Err(); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+		if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
+			t.Errorf("%s: got %+v, want the defaults, %+v", path, got, want)
+		}
+	}
+}
+
+// expectKeys reports the keys of a struct that the mapping at path doesn't
+// have, and so on inside.
+func expectKeys(t *testing.T, root *yaml.Node, path string, typ reflect.Type) {
+	t.Helper()
+	node := strictyaml.Find(root, path)
+	present := map[string]bool{}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		present[node.Content[i].Value] = true
+	}
+	for _, key := range strictyaml.Keys(reflect.New(typ).Interface()) {
+		if !present[key] {
+			t.Errorf("got no %s.%s in %s, want it with its default and a line about it", path, key, reference)
+		}
+	}
+	for field := range typ.Fields() {
+		if name := field.Tag.Get("yaml"); field.Type.Kind() == reflect.Struct && present[name] {
+			expectKeys(t, root, path+"."+name, field.Type)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"sidestream/proxy"
+	"sidestream/proxy/strictyaml"
+)
+
+type serveFlags struct {
+	config string
+	listen []string
+	admin  string
+	log    logging
+}
+
+func newServe() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve a routing table",
+		Long: `Serve the routing table in a file. The file is read again when it changes and
+on SIGHUP; one with errors changes nothing. SIGTERM drains: /readyz turns to
+503, clients are sent away spread over a window, requests under way finish.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, &f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&f.config, "config", "c", "routes.yaml", "file with the routing table")
+	flags.StringSliceVar(&f.listen, "listen", nil, "addresses to listen on, in place of the table's")
+	flags.StringVar(&f.admin, "admin", "", `address of the admin listener, in place of the table's; "off" for none`)
+	f.log.flags(flags)
+	return cmd
+}
+
+func serve(cmd *cobra.Command, f *serveFlags) error {
+	log, err := f.log.logger(cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	load := func() (*proxy.Config, error) {
+		config, err := proxy.Load(f.config, known())
+		if err != nil {
+			return nil, err
+		}
+		if len(f.listen) > 0 {
+			config.Listen = f.listen
+		}
+		if f.admin != "" {
+			config.Admin = f.admin
+		}
+		return config, nil
+	}
+	config, err := load()
+	if err != nil {
+		return reportErrors(cmd, err)
+	}
+	ctx, cancel := context.WithCancel(cmd.Context())
+	defer cancel()
+	listeners, err := proxy.Listen(ctx, config)
+	if err != nil {
+		return err
+	}
+	server := proxy.New(config, proxy.Settings{Log: log, Version: version()})
+	log.Info().Str("version", version()).Str("config", f.config).Int("routes", len(config.Routes)).Msg("serving")
+
+	var group errgroup.Group
+	group.Go(func() error {
+		reloads(ctx, f.config, log, func() {
+			next, err := load()
+			if err != nil {
+				server.ReloadFailed(err)
+				return
+			}
+			server.Reload(next)
+		})
+		return nil
+	})
+	group.Go(func() error {
+		defer cancel()
+		return server.Run(ctx, listeners)
+	})
+	return group.Wait()
+}
+
+// reloads calls reload when the file called name changes and on SIGHUP, one
+// call at a time, until ctx is done.
+func reloads(ctx context.Context, name string, log zerolog.Logger, reload func()) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	changed := make(chan struct{}, 1)
+
+	var group errgroup.Group
+	group.Go(func() error {
+		err := proxy.Watch(ctx, name, func() {
+			select {
+			case changed <- struct{}{}:
+			default:
+			}
+		})
+		if err != nil {
+			log.Warn().Err(err).Msg("the routing table can't be watched; send SIGHUP when it changes")
+		}
+		return nil
+	})
+	for ctx.Err() == nil {
+		select {
+		case <-hangup:
+			reload()
+		case <-changed:
+			reload()
+		case <-ctx.Done():
+		}
+	}
+	_ = group.Wait()
+}
+
+// reportErrors prints all complaints about a routing table, a line each.
+func reportErrors(cmd *cobra.Command, err error) error {
+	var list strictyaml.Errors
+	if !errors.As(err, &list) {
+		return err
+	}
+	for _, e := range list {
+		cmd.PrintErrln(e.Error())
+	}
+	return errReported
+}
