@@ -12,6 +12,9 @@
 //     upstream. When it returns an error, Run stops and returns that error.
 //   - Ownership of Event.Data, and of everything else an Event refers to,
 //     passes to the callee: the source never touches it again.
+//   - When everything that the upstream has is delivered, and also when there
+//     was nothing to deliver, Run emits a Live notice. It is how the supervisor
+//     learns that an upstream which has nothing to say is well.
 //   - When Run has returned, nothing that it started is left running.
 //   - Run may be called again after it returned. If the adapter is
 //     [Capabilities.Replayable] it may also be called concurrently.

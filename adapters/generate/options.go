@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -103,54 +104,39 @@ func defaults() Options {
 	}
 }
 
-// check returns an [adapters.OptionError] for the first option whose value
-// can't be used. Templates are left to [parse].
+// check returns an [adapters.OptionError] for each option whose value can't
+// be used, joined. Templates are left to [parse].
 func (o Options) check() error {
-	switch {
-	case time.Duration(o.Every) > maxEvery:
-		return adapters.BadOption("every", "%s is too long; events are at most %s apart", o.Every, maxEvery)
-	case !(o.Jitter >= 0 && o.Jitter <= 1): // refuses NaN too
-		return adapters.BadOption("jitter", "%v is not a fraction; it is from 0 to 1", o.Jitter)
-	case o.Jitter > 0 && o.Every == 0:
-		return adapters.BadOption("jitter", "%v has no effect without an interval; set every above 0, or leave jitter out", o.Jitter)
-	case o.First != atOnce && o.First != afterInterval:
-		return adapters.BadOption("first", "%q is not known; valid: %s, %s", o.First, atOnce, afterInterval)
-	case o.Choose != chooseRandom && o.Choose != chooseCycle:
-		return adapters.BadOption("choose", "%q is not known; valid: %s, %s", o.Choose, chooseRandom, chooseCycle)
-	case o.Count < 0:
-		return adapters.BadOption("count", "%d is negative; it is a number of events, or 0 for no end", o.Count)
-	case o.MaxBytes < 1 || o.MaxBytes > maxMaxBytes:
-		return adapters.BadOption("max_bytes", "%s is out of bounds; it is from 1 to %s", o.MaxBytes, adapters.Size(maxMaxBytes))
-	case len(o.Events) > 0 && (o.Type != "" || o.Data != ""):
-		return adapters.BadOption("events", "type and data stand beside it; move them into an element of events")
+	var errs []error
+	refuse := func(bad bool, option, format string, args ...any) {
+		if bad {
+			errs = append(errs, adapters.BadOption(option, format, args...))
+		}
 	}
-	if err := checkType("type", o.Type); err != nil {
-		return err
+	refuse(time.Duration(o.Every) > maxEvery, "every", "%s is too long; events are at most %s apart", o.Every, maxEvery)
+	refuse(!(o.Jitter >= 0 && o.Jitter <= 1), "jitter", "%v is not a fraction; it is from 0 to 1", o.Jitter) // NaN too
+	refuse(o.Jitter > 0 && o.Every == 0, "jitter", "%v has no effect without an interval; set every above 0, or leave jitter out", o.Jitter)
+	refuse(o.First != atOnce && o.First != afterInterval, "first", "%q is not known; valid: %s, %s", o.First, atOnce, afterInterval)
+	refuse(o.Choose != chooseRandom && o.Choose != chooseCycle, "choose", "%q is not known; valid: %s, %s", o.Choose, chooseRandom, chooseCycle)
+	refuse(o.Count < 0, "count", "%d is negative; it is a number of events, or 0 for no end", o.Count)
+	refuse(o.MaxBytes < 1 || o.MaxBytes > maxMaxBytes, "max_bytes", "%s is out of bounds; it is from 1 to %s", o.MaxBytes, adapters.Size(maxMaxBytes))
+	refuse(len(o.Events) > 0 && (o.Type != "" || o.Data != ""), "events", "type and data stand beside it; move them into an element of events")
+
+	checkType := func(path, typ string) {
+		refuse(strings.HasPrefix(typ, "stream."), path, `%q is reserved; types that start with "stream." are Sidestream's own`, typ)
+		refuse(!utf8.ValidString(typ) || strings.ContainsFunc(typ, unicode.IsControl), path, "%q is not one line of text", typ)
 	}
+	checkType("type", o.Type)
 	for i, e := range o.Events {
 		path := "events." + strconv.Itoa(i)
-		if err := checkType(path+".type", e.Type); err != nil {
-			return err
+		checkType(path+".type", e.Type)
+		if e.Weight == nil {
+			continue
 		}
-		switch {
-		case e.Weight == nil:
-		case *e.Weight < 1 || *e.Weight > maxWeight:
-			return adapters.BadOption(path+".weight", "%d is out of bounds; it is from 1 to %d", *e.Weight, maxWeight)
-		case o.Choose == chooseCycle:
-			return adapters.BadOption(path+".weight", "a weight has no effect with choose: %s; leave it out, or choose: %s", chooseCycle, chooseRandom)
-		}
+		refuse(*e.Weight < 1 || *e.Weight > maxWeight, path+".weight", "%d is out of bounds; it is from 1 to %d", *e.Weight, maxWeight)
+		refuse(o.Choose == chooseCycle, path+".weight", "a weight has no effect with choose: %s; leave it out, or choose: %s", chooseCycle, chooseRandom)
 	}
-	return nil
-}
-
-func checkType(path, typ string) error {
-	switch {
-	case strings.HasPrefix(typ, "stream."):
-		return adapters.BadOption(path, `%q is reserved; types that start with "stream." are Sidestream's own`, typ)
-	case !utf8.ValidString(typ) || strings.ContainsFunc(typ, unicode.IsControl):
-		return adapters.BadOption(path, "%q is not one line of text", typ)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // events returns the kinds of event that o describes, and where each stands.
