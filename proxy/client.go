@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"sidestream/adapters"
@@ -118,6 +119,7 @@ func (c *client) start() (replay bool) {
 	switch {
 	case c.can.Stateful:
 		c.waiting = true
+		c.cursor = c.feed.Tail(-1)
 	case c.can.Replayable && c.id != "":
 		return true
 	default:
@@ -149,14 +151,7 @@ func (c *client) announce(g *feed.Gap) {
 // closed when there is more.
 func (c *client) step() (changed <-chan struct{}, why departure) {
 	c.tell(sourceFresh)
-	if c.waiting && !c.startFromState() {
-		// What stands in the feed before the first state is nothing to
-		// this client.
-		c.cursor = c.feed.Live()
-		if c.feed.HasState() {
-			return c.endpoint.server.always, ""
-		}
-	}
+	c.startFromState()
 	batch := c.endpoint.server.batches.get()
 	defer c.endpoint.server.batches.put(batch)
 
@@ -172,7 +167,12 @@ func (c *client) step() (changed <-chan struct{}, why departure) {
 		c.markLive()
 		return changed, ""
 	}
-	c.write(batch[:n])
+	ready := batch[:n]
+	if c.waiting {
+		// Gaps are news. A state that came only now is given as such.
+		ready = slices.DeleteFunc(ready, func(e feed.Entry) bool { return e.Gap == nil })
+	}
+	c.write(ready)
 	if c.caughtUp && c.out.flush() == nil {
 		c.endpoint.metrics.fanOut.Observe(time.Since(batch[0].At).Seconds())
 	}
@@ -195,20 +195,19 @@ func (c *client) write(entries []feed.Entry) {
 	c.endpoint.metrics.sent(events, c.out.bytes-before)
 }
 
-// startFromState gives the client the current state, or what follows the
-// state that it has, once there is one.
-func (c *client) startFromState() bool {
-	if !c.feed.HasState() {
-		return false
+// startFromState gives a client that waits for it the current state, or what
+// follows the state that it has, once there is one.
+func (c *client) startFromState() {
+	if !c.waiting || !c.feed.HasState() {
+		return
 	}
 	c.waiting = false
 	if cursor, ok := c.feed.After(c.requested); ok && c.requested != "" {
 		c.cursor = cursor
-		return true
+		return
 	}
 	c.cursor = feed.Cursor{}
 	c.jump()
-	return true
 }
 
 // jump writes the newest event of each key after the cursor, and moves

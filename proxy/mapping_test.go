@@ -122,6 +122,24 @@ func TestRouteGivesIDs(t *testing.T) {
 	})
 }
 
+// C7: who waits for a first state that can't be sent hears of it, as does who
+// comes later.
+func TestFirstStateIsRefused(t *testing.T) {
+	inWorld(t, `routes: [{path: /s, log: {name: s}, max_event_size: 10B}]`, func(w *world) {
+		early := w.connect("/s")
+		defer early.drop()
+		w.publish("s", "much too long")
+		late := w.connect("/s")
+		defer late.drop()
+		const gap = ` stream.gap {"reason":"invalid","requested":"s.0.0","resumed":"s.0.1","lost":1}`
+		early.wants(gap)
+		late.wants(gap)
+		w.publish("s", "short")
+		early.wants(gap, "s.0.2 short")
+		late.wants(gap, "s.0.2 short")
+	})
+}
+
 // TestStateIsMapped: expressions apply to a state as to any message, and a
 // state that can't be mapped leaves the last good one.
 func TestStateIsMapped(t *testing.T) {
