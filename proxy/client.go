@@ -27,13 +27,14 @@ const (
 	leftEnded        departure = "ended"  // the source has ended for good
 	leftFailed       departure = "failed" // the source has failed for good
 	leftNoRoom       departure = "no_room"
+	leftUnopened     departure = "unopened"      // the source can't be opened
 	leftReplay       departure = "replay_failed" // a private replay failed; the client is to try again
 )
 
 func departures() []departure {
 	return []departure{
 		leftGone, leftWriteTimeout, leftOverrun, leftMaxAge, leftDrain, leftReload,
-		leftEnded, leftFailed, leftNoRoom, leftReplay,
+		leftEnded, leftFailed, leftNoRoom, leftUnopened, leftReplay,
 	}
 }
 

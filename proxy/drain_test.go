@@ -43,7 +43,9 @@ routes: [{path: /p, log: {name: p}, retry: 2s}]
 		}
 		w.publish("p", "still served")
 		clients[0].wants("E-1 still served")
-		after(5 * time.Second)
+		after(2 * time.Second)
+		turnedAway(t, w.connect("/p"), 2000, 4000) // a load balancer hasn't noticed
+		after(3 * time.Second)
 		if got := ended(); got < 10 || got > 40 {
 			t.Errorf("half-way through the window, %d of 50 clients have left", got)
 		}

@@ -41,8 +41,12 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.writeHeader(w, r)
 		return
 	}
+	if p.server.isDraining() {
+		p.turnAway(w, r, leftDrain)
+		return
+	}
 	if !p.enter() {
-		p.turnAway(w, r)
+		p.turnAway(w, r, leftNoRoom)
 		return
 	}
 	defer p.leave()
@@ -50,7 +54,7 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s, err := p.acquire(streamKey(p.vars, vars), vars) //nolint:contextcheck // a stream outlives the request that opens it
 	switch {
 	case errors.Is(err, errNoRoom):
-		p.turnAway(w, r)
+		p.turnAway(w, r, leftNoRoom)
 		return
 	case errors.Is(err, adapters.ErrBadVariable):
 		p.log.Debug().Err(err).Msg("variable refused")
@@ -58,7 +62,7 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case err != nil:
 		p.log.Error().Err(err).Msg("source can't be opened")
-		p.turnAway(w, r)
+		p.turnAway(w, r, leftUnopened)
 		return
 	}
 	defer p.release(s)
@@ -108,7 +112,7 @@ func (p *endpoint) farewell(out *sink, why departure) {
 	switch why {
 	case leftGone, leftWriteTimeout, leftEnded, leftFailed:
 		return
-	case leftNoRoom:
+	case leftNoRoom, leftUnopened:
 		out.write(p.spread(p.server.retry()))
 	default:
 		out.write(p.spread(time.Duration(p.Retry)))
@@ -121,13 +125,13 @@ func (p *endpoint) spread(d time.Duration) []byte {
 	return eventstream.AppendRetry(nil, d+rand.N(d+1))
 }
 
-// turnAway answers a client for which there is no room now. Any status but
-// 200 would end its EventSource for good (R6).
-func (p *endpoint) turnAway(w http.ResponseWriter, r *http.Request) {
+// turnAway answers a client that can't be served now. Any status but 200
+// would end its EventSource for good (R6).
+func (p *endpoint) turnAway(w http.ResponseWriter, r *http.Request, why departure) {
 	p.writeHeader(w, r)
 	out := newSink(w, r, time.Duration(p.WriteTimeout))
-	p.farewell(out, leftNoRoom)
-	p.metrics.departed(leftNoRoom)
+	p.farewell(out, why)
+	p.metrics.departed(why)
 }
 
 func (p *endpoint) writeHeader(w http.ResponseWriter, r *http.Request) {

@@ -221,22 +221,39 @@ func (c complaints) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// drain sends clients away and waits for what is under way.
+// drain sends clients away and waits for what is under way. Until they have
+// left, connections are accepted: a load balancer may be slow to notice, and
+// its 502 would end an EventSource for good.
 func (s *Server) drain(ctx context.Context, public *http.Server) {
 	d := s.table.Load().config.Drain
 	s.ready.Store(false)
 	s.log.Info().Stringer("delay", d.Delay).Stringer("window", d.Window).Msg("draining")
-	wait := time.NewTimer(time.Duration(d.Delay))
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-	case <-ctx.Done():
-	}
+	public.SetKeepAlivesEnabled(false)
+	pause(ctx, time.Duration(d.Delay), func() bool { return false })
 	close(s.draining)
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.Window+d.Timeout))
+	pause(ctx, time.Duration(d.Window), func() bool { return s.clients.have.Load() == 0 })
+
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.Timeout))
 	defer cancel()
 	if err := public.Shutdown(ctx); err != nil {
 		s.log.Warn().Err(err).Msg("not everything ended in time")
+	}
+}
+
+// pause waits for d, or until ctx is done, or until done says so.
+func pause(ctx context.Context, d time.Duration, done func() bool) {
+	over := time.NewTimer(d)
+	defer over.Stop()
+	look := time.NewTicker(50 * time.Millisecond)
+	defer look.Stop()
+	for !done() {
+		select {
+		case <-look.C:
+		case <-over.C:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -252,6 +269,15 @@ func (s *Server) trim(stop <-chan struct{}) {
 		case <-stop:
 			return
 		}
+	}
+}
+
+func (s *Server) isDraining() bool {
+	select {
+	case <-s.draining:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -70,6 +70,7 @@ type tailer struct {
 	id     string        // last event id
 	retry  time.Duration // time before a reconnect
 
+	client     http.Client
 	out, notes io.Writer
 	printed    int
 }
@@ -122,7 +123,7 @@ func (t *tailer) connect(ctx context.Context) error {
 	if t.id != "" {
 		req.Header.Set("Last-Event-ID", t.id)
 	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
+	resp, err := t.client.Do(req) // follows redirects, as browsers do
 	if err != nil {
 		return err
 	}

@@ -86,6 +86,22 @@ func TestTailCountAndJSON(t *testing.T) {
 	}
 }
 
+func TestTailFollowsRedirects(t *testing.T) { // R5
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusTemporaryRedirect} {
+		s := &script{answers: []http.HandlerFunc{
+			func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", status) },
+			stream("id: 1\ndata: a\n\n"),
+		}}
+		out, _, err := runTail(t, s, "--retry", "1ms", "--since-id", "0")
+		if err != nil || out != "1 message a\n" {
+			t.Errorf("%d: got %q, error %v", status, out, err)
+		}
+		if got, want := strings.Join(s.ids, " "), "0 0 1"; got != want {
+			t.Errorf("%d: Last-Event-ID of each request: got %q, want %q", status, got, want)
+		}
+	}
+}
+
 func TestTailGivesUp(t *testing.T) {
 	for _, tt := range []struct {
 		answer http.HandlerFunc
