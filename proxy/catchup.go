@@ -3,8 +3,9 @@ package proxy
 import (
 	"context"
 
+	"github.com/rs/zerolog"
+
 	"sidestream/adapters"
-	"sidestream/proxy/eventstream"
 	"sidestream/proxy/feed"
 	"sidestream/proxy/mapping"
 )
@@ -36,10 +37,13 @@ func (s *stream) catchUp(ctx context.Context, id string) *catchup {
 		cancel: cancel,
 	}
 	after, skip := mapping.Join(id)
-	p := &privateRun{refiner: newRefiner(s.endpoint.Route, s.vars), items: c.items, prev: after, skip: skip}
+	p := &privateRun{
+		refiner: newRefiner(s.endpoint.Route, s.vars), stream: s,
+		sampled: s.sampled(), items: c.items, prev: after, skip: skip,
+	}
 	go func() {
 		defer close(c.items)
-		c.result <- s.source.Run(ctx, after, func(e adapters.Event) error { return p.emit(ctx, e) })
+		c.result <- runSource(ctx, s.source, after, func(e adapters.Event) error { return p.emit(ctx, e) })
 	}()
 	return c
 }
@@ -51,11 +55,14 @@ func (c *catchup) stop() {
 	}
 }
 
+// privateRun is the receiving end of a private run.
 type privateRun struct {
 	*refiner
-	items chan<- catchupItem
-	prev  adapters.Position
-	skip  int // events of the first message that the client has already
+	stream  *stream
+	sampled zerolog.Logger
+	items   chan<- catchupItem
+	prev    adapters.Position
+	skip    int // events of the first message that the client has already
 }
 
 func (p *privateRun) emit(ctx context.Context, e adapters.Event) error {
@@ -71,7 +78,7 @@ func (p *privateRun) emit(ctx context.Context, e adapters.Event) error {
 	p.skip = 0
 	for i := skip; err == nil && i < len(events); i++ {
 		var block []byte
-		if block, err = encode(&events[i]); err == nil {
+		if block, err = feed.Encode(&events[i]); err == nil {
 			if err := p.send(ctx, catchupItem{entry: feed.Entry{ID: string(events[i].Position), Block: block}}); err != nil {
 				return err
 			}
@@ -81,7 +88,7 @@ func (p *privateRun) emit(ctx context.Context, e adapters.Event) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		g := feed.Gap{Reason: adapters.LostInvalid, Requested: string(prev), Resumed: string(e.Position), Lost: 1}
+		g := p.stream.refused(&e, prev, err, p.sampled)
 		return p.send(ctx, catchupItem{entry: feed.Entry{Gap: &g}})
 	}
 	return nil
@@ -94,8 +101,4 @@ func (p *privateRun) send(ctx context.Context, i catchupItem) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-func encode(e *adapters.Event) ([]byte, error) {
-	return eventstream.AppendEvent(nil, &eventstream.Event{ID: string(e.Position), Type: e.Type, Data: e.Data})
 }

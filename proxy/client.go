@@ -25,7 +25,7 @@ const (
 	leftDrain        departure = "drain"  // the server is leaving
 	leftReload       departure = "reload" // the route was changed or taken away
 	leftEnded        departure = "ended"  // the source has ended for good
-	leftFailed       departure = "failed" // the source has failed for good
+	leftFailed       departure = "failed" // the source has failed in a way that won't pass by itself
 	leftNoRoom       departure = "no_room"
 	leftUnopened     departure = "unopened"      // the source can't be opened
 	leftReplay       departure = "replay_failed" // a private replay failed; the client is to try again
@@ -53,6 +53,7 @@ type client struct {
 	cursor   feed.Cursor
 	waiting  bool        // for the stream's first state
 	caughtUp bool        // was once at the end of the feed
+	idle     bool        // waits there, with nothing written since
 	told     sourceState // what the client knows of the source
 	scratch  []byte      // for control events
 
@@ -63,10 +64,12 @@ type client struct {
 	closing  <-chan struct{} // nil once noticed
 }
 
-func newClient(s *stream, out *sink, requested string) *client {
+// newClient returns a client that begins at start if it brings no id.
+func newClient(s *stream, out *sink, start feed.Cursor, requested string) *client {
 	c := &client{
 		stream:    s,
 		out:       out,
+		cursor:    start,
 		requested: requested,
 		told:      sourceFresh,
 		draining:  s.endpoint.server.draining,
@@ -108,10 +111,8 @@ func (c *client) run(ctx context.Context) departure {
 // start finds the client's place in the feed. It reports whether the way
 // there is a private replay.
 func (c *client) start() (replay bool) {
-	p := c.endpoint
 	if c.requested == "" && !c.can.Stateful {
-		c.cursor = c.feed.Tail(int(p.History.Replay))
-		return false
+		return false // where it is
 	}
 	if cursor, ok := c.feed.After(c.requested); ok && c.requested != "" {
 		c.cursor = cursor
@@ -135,7 +136,7 @@ func (c *client) lose() {
 	g := feed.Gap{Reason: adapters.LostUnknown, Requested: c.requested, Lost: -1}
 	c.cursor = c.feed.Tail(-1)
 	if expired := c.feed.Expired(c.requested); expired != nil {
-		g.Reason, g.Lost = adapters.LostExpired, expired.Lost
+		g.Reason, g.Resumed, g.Lost = adapters.LostExpired, expired.ResumeID, expired.Lost
 		c.cursor = expired.Resume
 	}
 	c.announce(&g)
@@ -164,6 +165,7 @@ func (c *client) step() (changed <-chan struct{}, why departure) {
 	case errors.Is(err, io.EOF):
 		return nil, c.end()
 	case n == 0:
+		c.idle = true
 		c.tell(sourceStale)
 		c.markLive()
 		return changed, ""
@@ -174,15 +176,19 @@ func (c *client) step() (changed <-chan struct{}, why departure) {
 		ready = slices.DeleteFunc(ready, func(e feed.Entry) bool { return e.Gap == nil })
 	}
 	c.write(ready)
-	if c.caughtUp && c.out.flush() == nil {
+	if c.idle && c.out.flush() == nil {
 		c.endpoint.metrics.fanOut.Observe(time.Since(batch[0].At).Seconds())
 	}
+	c.idle = false
 	return c.endpoint.server.always, ""
 }
 
 func (c *client) write(entries []feed.Entry) {
 	events, before := 0, c.out.bytes
 	for i := range entries {
+		if c.out.err != nil {
+			break
+		}
 		e := &entries[i]
 		if e.Gap != nil {
 			c.scratch = appendGap(c.scratch[:0], c.id, e.Gap)
@@ -230,27 +236,28 @@ func (c *client) overrun(o *feed.OverrunError) departure {
 	case c.endpoint.Slow == SlowLatest, c.can.Stateful:
 		c.jump()
 	default:
-		c.announce(&feed.Gap{Reason: adapters.LostOverflow, Requested: c.id, Lost: o.Lost})
+		c.announce(&feed.Gap{Reason: adapters.LostOverflow, Requested: c.id, Resumed: o.ResumeID, Lost: o.Lost})
 		c.cursor = o.Resume
 	}
 	return ""
 }
 
-// end writes the stream's last event.
+// end lets the client go: with the last event if the source has ended, so
+// that it stays away; until later if it has failed, since somebody may mend
+// that.
 func (c *client) end() departure {
-	end := c.endpoint.End
-	if reason := c.failure.Load(); reason != nil {
-		c.scratch = appendControl(c.scratch[:0], end.ID, typeEnd, endData{*reason})
-		c.out.write(c.scratch)
+	if c.condition.Load().state == sourceFailed {
+		c.tell(sourceFailed)
 		return leftFailed
 	}
+	end := c.endpoint.End
 	c.scratch = appendText(c.scratch[:0], end.ID, end.Event, end.Data)
 	c.out.write(c.scratch)
 	return leftEnded
 }
 
-// tell lets the client know that the source has become stale or fresh, if it
-// doesn't know.
+// tell lets the client know that the source has become fresh or stale, or has
+// failed, if it doesn't know.
 func (c *client) tell(state sourceState) {
 	now := c.condition.Load()
 	if now.state != state || c.told == state {
@@ -258,7 +265,7 @@ func (c *client) tell(state sourceState) {
 	}
 	c.told = state
 	typ := typeFresh
-	if state == sourceStale {
+	if state != sourceFresh {
 		typ = typeStale
 	}
 	c.scratch = appendControl(c.scratch[:0], c.id, typ, conditionData{now.since.UTC(), now.reason})

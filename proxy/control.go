@@ -44,11 +44,6 @@ type conditionData struct {
 	Reason string    `json:"reason"`
 }
 
-// endData is the payload of stream.end when the source has failed for good.
-type endData struct {
-	Reason string `json:"reason"`
-}
-
 // appendControl appends a control event. It carries id, the one that the
 // client has already, so that it changes nothing for a client that keeps the
 // id of the last event, and loses nothing for one that doesn't (C1).

@@ -14,6 +14,7 @@ import (
 
 	"sidestream/adapters"
 	"sidestream/proxy/eventstream"
+	"sidestream/proxy/feed"
 )
 
 // fixedHeaders are those of every stream (R1), which routes can't change.
@@ -51,7 +52,7 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer p.leave()
 
-	s, err := p.acquire(streamKey(p.vars, vars), vars) //nolint:contextcheck // a stream outlives the request that opens it
+	s, start, err := p.acquire(streamKey(p.vars, vars), vars) //nolint:contextcheck // a stream outlives the request that opens it
 	switch {
 	case errors.Is(err, errNoRoom):
 		p.turnAway(w, r, leftNoRoom)
@@ -66,7 +67,7 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer p.release(s)
-	p.serve(w, r, s, id)
+	p.serve(w, r, s, start, id)
 }
 
 // enter counts a client in, if there is room.
@@ -87,10 +88,10 @@ func (p *endpoint) leave() {
 }
 
 // serve runs the client on its stream.
-func (p *endpoint) serve(w http.ResponseWriter, r *http.Request, s *stream, id string) {
+func (p *endpoint) serve(w http.ResponseWriter, r *http.Request, s *stream, start feed.Cursor, id string) {
 	p.metrics.clients.Inc()
 	defer p.metrics.clients.Dec()
-	start := time.Now()
+	since := time.Now()
 	log := s.log.With().Str("client", r.RemoteAddr).Logger()
 	log.Debug().Bool("resumes", id != "").Msg("client connected")
 
@@ -99,20 +100,20 @@ func (p *endpoint) serve(w http.ResponseWriter, r *http.Request, s *stream, id s
 	out.write(eventstream.AppendRetry(nil, time.Duration(p.Retry)))
 	why := leftGone
 	if out.flush() == nil { // R2: before the upstream says anything
-		why = newClient(s, out, id).run(r.Context())
+		why = newClient(s, out, start, id).run(r.Context())
 		p.farewell(out, why)
 	}
 	p.metrics.departed(why)
-	log.Debug().Str("reason", string(why)).Int64("bytes", out.bytes).Dur("age", time.Since(start)).Msg("client left")
+	log.Debug().Str("reason", string(why)).Int64("bytes", out.bytes).Dur("age", time.Since(since)).Msg("client left")
 }
 
 // farewell tells a client that has to leave when to come back: not with all
 // the others.
 func (p *endpoint) farewell(out *sink, why departure) {
 	switch why {
-	case leftGone, leftWriteTimeout, leftEnded, leftFailed:
+	case leftGone, leftWriteTimeout, leftEnded:
 		return
-	case leftNoRoom, leftUnopened:
+	case leftNoRoom, leftUnopened, leftFailed:
 		out.write(p.spread(p.server.retry()))
 	default:
 		out.write(p.spread(time.Duration(p.Retry)))

@@ -43,7 +43,7 @@ func newMetrics(version string) *metrics {
 	}
 	m.clients = gauge("clients", "Connected clients.", "route")
 	m.streams = gauge("streams", "Open streams.", "route")
-	m.sources = gauge("sources", "Sources of open streams by state: starting, fresh, stale or ended.", "route", "state")
+	m.sources = gauge("sources", "Sources of open streams by state: starting, fresh, stale, ended or failed.", "route", "state")
 	m.eventsIn = counter("source_events_total", "Events that sources delivered.", "route", "adapter")
 	m.eventsSent = counter("sent_events_total", "Events written to clients.", "route")
 	m.bytesSent = counter("sent_bytes_total", "Bytes of events written to clients.", "route")

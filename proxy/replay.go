@@ -24,62 +24,77 @@ func (c *client) replay(ctx context.Context) departure {
 		return ""
 	}
 	for from := c.id; ; {
-		joined, err, why := c.replayFrom(ctx, from)
-		if joined || why != "" {
-			return why
-		}
+		why, end := c.replayFrom(ctx, from)
 		var lost *adapters.PositionLostError
 		switch {
-		case errors.As(err, &lost):
-			c.announce(&feed.Gap{Reason: lost.Reason, Requested: c.requested, Resumed: string(lost.Resume), Lost: lost.Lost})
+		case why != "" || errors.Is(end, errJoined):
+			return why
+		case errors.As(end, &lost):
+			c.announce(&feed.Gap{Reason: lost.Reason, Requested: c.id, Resumed: string(lost.Resume), Lost: lost.Lost})
 			if lost.Resume == "" || string(lost.Resume) == from {
 				c.cursor = c.feed.Tail(-1)
 				return ""
 			}
 			from = string(lost.Resume)
-		case err == nil, adapters.IsPermanent(err):
-			// The stream's own run learns the same, and ends the feed.
+		case end == nil:
+			// The upstream has ended for good, and the client has all of
+			// it. The stream's own run learns the same, and ends the feed.
 			c.cursor = c.feed.Live()
 			return ""
+		case adapters.IsPermanent(end):
+			c.log.Warn().Err(end).Msg("replay is not possible")
+			c.requested = c.id
+			c.lose()
+			return ""
 		default:
-			c.log.Warn().Err(err).Msg("replay failed")
+			c.log.Warn().Err(end).Msg("replay failed")
 			return leftReplay
 		}
 	}
 }
 
-// replayFrom runs the source once. joined says that the client has reached
-// the feed; err is how the run ended if it ended before.
-func (c *client) replayFrom(ctx context.Context, id string) (joined bool, err error, why departure) { //nolint:revive,staticcheck // the error is the run's, not this function's
+// errJoined is how a replay ends that has reached the feed.
+var errJoined = errors.New("joined the feed")
+
+// replayFrom runs the source once, until the client leaves or the run has
+// ended: with errJoined, or as Run says.
+func (c *client) replayFrom(ctx context.Context, id string) (why departure, end error) {
 	run := c.catchUp(ctx, id)
 	defer run.stop()
 	for {
-		var item catchupItem
-		var more bool
-		select {
-		case item, more = <-run.items:
-		default:
-			if c.out.flush() != nil {
-				return false, nil, c.out.reason()
+		if c.out.flush() != nil {
+			return c.out.reason(), nil
+		}
+		item, more, why := c.wait(ctx, nil, run.items)
+		for n := 0; more && why == ""; n++ {
+			if c.take(item) {
+				return "", errJoined
 			}
-			if item, more, why = c.wait(ctx, nil, run.items); why != "" {
-				return false, nil, why
+			if n == batchSize || len(run.items) == 0 {
+				break
 			}
+			item, more = <-run.items
 		}
-		if !more {
-			return false, <-run.result, ""
-		}
-		at := item.live
-		if at == "" {
-			c.write([]feed.Entry{item.entry})
-			at = item.entry.ID
-		}
-		if c.out.err != nil {
-			return false, nil, c.out.reason()
-		}
-		if cursor, ok := c.feed.After(at); ok && at != "" {
-			c.cursor = cursor
-			return true, nil, ""
+		switch {
+		case why != "":
+			return why, nil
+		case !more:
+			return "", <-run.result
 		}
 	}
+}
+
+// take writes what a private run has delivered, and reports whether that has
+// brought the client into the feed.
+func (c *client) take(item catchupItem) (joined bool) {
+	at := item.live
+	if at == "" {
+		c.write([]feed.Entry{item.entry})
+		at = item.entry.ID
+	}
+	cursor, joined := c.feed.After(at)
+	if joined {
+		c.cursor = cursor
+	}
+	return joined
 }

@@ -19,7 +19,8 @@ type sink struct {
 	clear bool
 
 	lastWrite time.Time
-	pending   bool // written and not flushed
+	deadline  time.Time // when the write under way has to be done
+	pending   bool      // written and not flushed
 	bytes     int64
 	err       error
 }
@@ -35,17 +36,25 @@ func (s *sink) write(block []byte) {
 	if s.err != nil {
 		return
 	}
-	if !s.pending {
-		s.pending = true
-		s.err = s.control.SetWriteDeadline(time.Now().Add(s.timeout))
-		if errors.Is(s.err, http.ErrNotSupported) {
-			s.err = nil // a recorder in a test; real connections have deadlines
-		}
+	if s.setDeadline(); s.err != nil {
+		return
 	}
-	if s.err == nil {
-		var n int
-		n, s.err = s.w.Write(block)
-		s.bytes += int64(n)
+	s.pending = true
+	var n int
+	n, s.err = s.w.Write(block)
+	s.bytes += int64(n)
+}
+
+// setDeadline gives the next write its time, unless what is left of the last
+// one's is nearly as much.
+func (s *sink) setDeadline() {
+	deadline := time.Now().Add(s.timeout)
+	if deadline.Sub(s.deadline) < s.timeout/16 {
+		return
+	}
+	s.deadline = deadline
+	if err := s.control.SetWriteDeadline(deadline); !errors.Is(err, http.ErrNotSupported) {
+		s.err = err // a recorder in a test has no deadlines; connections do
 	}
 }
 
@@ -55,9 +64,13 @@ func (s *sink) flush() error {
 		return s.err
 	}
 	s.pending = false
+	if s.setDeadline(); s.err != nil {
+		return s.err
+	}
 	s.err = s.control.Flush()
 	s.lastWrite = time.Now()
 	if s.clear && s.err == nil {
+		s.deadline = time.Time{}
 		s.err = s.control.SetWriteDeadline(time.Time{})
 	}
 	return s.err

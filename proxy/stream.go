@@ -27,7 +27,6 @@ type stream struct {
 	cancel context.CancelFunc // ends the supervisor
 
 	condition atomic.Pointer[condition]
-	failure   atomic.Pointer[string] // why the source failed for good, if it did
 
 	// Guarded by endpoint.mu.
 	clients int
@@ -38,7 +37,7 @@ type stream struct {
 type condition struct {
 	state  sourceState
 	since  time.Time
-	reason string // why it is stale, or was before it became fresh
+	reason string // why it is stale or failed, or was before it became fresh
 }
 
 type sourceState string
@@ -49,15 +48,26 @@ const (
 	sourceFresh    sourceState = "fresh"
 	sourceStale    sourceState = "stale" // failed; the last good state stands
 	sourceEnded    sourceState = "ended"
+	sourceFailed   sourceState = "failed" // in a way that won't pass by itself
 )
 
 func sourceStates() []sourceState {
-	return []sourceState{sourceStarting, sourceFresh, sourceStale, sourceEnded}
+	return []sourceState{sourceStarting, sourceFresh, sourceStale, sourceEnded, sourceFailed}
 }
 
-// become changes the stream's condition and wakes its clients.
+// sourceClosed is the state of a stream that is no longer open. It is final,
+// and not shown.
+const sourceClosed sourceState = "closed"
+
+// become changes the condition of a stream that is open, and wakes its
+// clients.
 func (s *stream) become(state sourceState, reason string) {
-	before := s.condition.Swap(&condition{state: state, since: time.Now(), reason: reason})
+	before := s.condition.Load()
+	next := &condition{state: state, since: time.Now(), reason: reason}
+	// Only the supervisor gets here, and close just once.
+	if before.state == sourceClosed || !s.condition.CompareAndSwap(before, next) {
+		return
+	}
 	s.endpoint.metrics.sourceState(before.state, state)
 	s.log.Info().Str("from", string(before.state)).Str("to", string(state)).Str("reason", reason).Msg("source changed state")
 	s.feed.Wake()
@@ -91,19 +101,21 @@ func newEndpoint(r *Route, s *Server) *endpoint {
 }
 
 // acquire returns the stream for vars, which it opens if there is none, with
-// one client more. It returns errNoRoom if there can't be another stream,
-// and the factory's error if it refuses vars.
-func (p *endpoint) acquire(key string, vars adapters.Vars) (*stream, error) {
+// one client more, and where in its feed a client begins that comes for the
+// first time. For the client that opens the stream that is its very first
+// event, however soon the source has it. acquire returns errNoRoom if there
+// can't be another stream, and the factory's error if it refuses vars.
+func (p *endpoint) acquire(key string, vars adapters.Vars) (s *stream, start feed.Cursor, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.streams[key]
-	if s == nil {
+	if s = p.streams[key]; s != nil {
+		start = s.feed.Tail(int(p.History.Replay))
+	} else {
 		if p.closed {
-			return nil, errNoRoom
+			return nil, start, errNoRoom
 		}
-		var err error
 		if s, err = p.open(key, vars); err != nil {
-			return nil, err
+			return nil, start, err
 		}
 	}
 	s.clients++
@@ -111,7 +123,7 @@ func (p *endpoint) acquire(key string, vars adapters.Vars) (*stream, error) {
 		s.linger.Stop()
 		s.linger = nil
 	}
-	return s, nil
+	return s, start, nil
 }
 
 // open starts a stream. p.mu is held.
@@ -192,7 +204,7 @@ func (p *endpoint) close(s *stream) {
 	s.cancel()
 	s.feed.Close()
 	p.server.streams.give()
-	p.metrics.streamClosed(s.condition.Load().state)
+	p.metrics.streamClosed(s.condition.Swap(&condition{state: sourceClosed}).state)
 	s.log.Info().Msg("stream closed")
 }
 

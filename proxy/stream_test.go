@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sidestream/proxy/feed"
 )
 
 func TestResponse(t *testing.T) {
@@ -70,6 +72,24 @@ routes:
 		live.wants(" stream.live {}", "E-4 4")
 		replay.wants("E-2 2", "E-3 3", "E-3 stream.live {}", "E-4 4")
 		all.wants("E-1 1", "E-2 2", "E-3 3")
+	})
+}
+
+// The client that opens a stream misses nothing, although the source may be
+// quicker than the client.
+func TestFirstClientMissesNothing(t *testing.T) {
+	inWorld(t, `routes: [{path: /p, log: {name: p}, linger: 0s}]`, func(w *world) {
+		p := w.server.table.Load().endpoints[0]
+		s, start, err := p.acquire("", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.release(s)
+		after(0)
+		w.publish("p", "1") // before the client gets any further
+		if n, _, err := s.feed.Read(&start, make([]feed.Entry, 4)); n != 1 || err != nil {
+			t.Errorf("got %d events, error %v; want the one", n, err)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,20 +17,19 @@ import (
 
 // supervise runs the stream's source until it has ended for good or ctx is
 // done: again after each failure, from the position reached, with a delay
-// that is random and grows ("full jitter").
+// that is random and grows ("full jitter") until the source has been well for
+// longer than that.
 func (s *stream) supervise(ctx context.Context) {
-	r := &sourceRun{stream: s, ctx: ctx, refiner: newRefiner(s.endpoint.Route, s.vars)}
-	// One route's broken messages must not fill the disk with complaints.
-	r.sampled = s.log.Sample(&zerolog.BurstSampler{Burst: 5, Period: 10 * time.Second})
-
-	for delay := backoff(s.endpoint.Backoff, 0); ; {
-		r.heard = false
-		err := r.run(ctx)
+	r := &sourceRun{stream: s, ctx: ctx, refiner: newRefiner(s.endpoint.Route, s.vars), sampled: s.sampled()}
+	backoff := s.endpoint.Backoff
+	for bound := time.Duration(backoff.Min); ; bound = min(2*bound, time.Duration(backoff.Max)) {
+		r.heard = time.Time{}
+		err := runSource(ctx, s.source, r.after, r.emit)
 		if ctx.Err() != nil {
 			return
 		}
-		if r.heard {
-			delay = backoff(s.endpoint.Backoff, 0)
+		if !r.heard.IsZero() && time.Since(r.heard) > bound {
+			bound = time.Duration(backoff.Min)
 		}
 		var lost *adapters.PositionLostError
 		switch {
@@ -38,20 +38,20 @@ func (s *stream) supervise(ctx context.Context) {
 			s.feed.Close()
 			return
 		case adapters.IsPermanent(err):
-			reason := adapters.Reason(err)
 			s.log.Error().Err(err).Msg("source failed for good")
-			s.failure.Store(&reason)
-			s.become(sourceEnded, reason)
+			s.become(sourceFailed, adapters.Reason(err))
 			s.feed.Close()
 			return
 		case errors.As(err, &lost):
 			s.log.Warn().Err(err).Int64("lost", lost.Lost).Msg("source lost its position")
-			r.gap(feed.Gap{Reason: lost.Reason, Requested: string(r.after), Resumed: string(lost.Resume), Lost: lost.Lost})
+			if r.gap(feed.Gap{Reason: lost.Reason, Requested: string(r.after), Resumed: string(lost.Resume), Lost: lost.Lost}) != nil {
+				return // the feed is closed, and so is the stream
+			}
 			r.after = lost.Resume
 		default:
 			r.failed(err)
 		}
-		wait := time.NewTimer(rand.N(delay()) + 1)
+		wait := time.NewTimer(rand.N(bound) + 1)
 		select {
 		case <-wait.C:
 		case <-ctx.Done():
@@ -61,16 +61,20 @@ func (s *stream) supervise(ctx context.Context) {
 	}
 }
 
-// backoff returns a function whose nth call gives the bound of the nth delay.
-func backoff(b Backoff, n int) func() time.Duration {
-	return func() time.Duration {
-		d := time.Duration(b.Max)
-		if doubled := time.Duration(b.Min) << n; n < 32 && doubled > 0 {
-			d = min(d, doubled)
+// runSource runs a source once. A panic is a failure like another.
+func runSource(ctx context.Context, source adapters.Source, after adapters.Position, emit func(adapters.Event) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
-		n++
-		return max(d, 1)
-	}
+	}()
+	return source.Run(ctx, after, emit)
+}
+
+// sampled is the stream's logger for complaints about single events, so that
+// one route's broken messages don't fill the disk.
+func (s *stream) sampled() zerolog.Logger {
+	return s.log.Sample(&zerolog.BurstSampler{Burst: 5, Period: 10 * time.Second})
 }
 
 // sourceRun is the supervisor's side of a source that is running.
@@ -81,18 +85,13 @@ type sourceRun struct {
 	ctx     context.Context //nolint:containedctx // emit has no context of its own, and its error is this one's
 	sampled zerolog.Logger
 	after   adapters.Position // to go on from
-	heard   bool              // the source has emitted something since it was run
+	heard   time.Time         // when the source first emitted something since it was run
 	missed  bool              // events may have been missed, and clients weren't told
-}
 
-// run runs the source once. A panic is a failure like another.
-func (r *sourceRun) run(ctx context.Context) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return r.source.Run(ctx, r.after, r.emit)
+	// broken are the keys of which clients may lack the newest state, since
+	// the event that led to it was not delivered. What comes next of them is
+	// delivered as a state.
+	broken map[string]bool
 }
 
 // failed notes a failure that may pass.
@@ -111,14 +110,16 @@ func (r *sourceRun) emit(e adapters.Event) error {
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
-	if !r.heard {
-		r.heard = true
+	if r.heard.IsZero() {
+		r.heard = time.Now()
 		if state := r.condition.Load(); state.state != sourceFresh {
 			r.become(sourceFresh, state.reason)
 		}
 		if r.missed {
 			r.missed = false
-			r.gap(feed.Gap{Reason: adapters.LostUnknown, Lost: -1})
+			if err := r.gap(feed.Gap{Reason: adapters.LostUnknown, Lost: -1}); err != nil {
+				return err
+			}
 		}
 	}
 	prev := r.after
@@ -130,43 +131,61 @@ func (r *sourceRun) emit(e adapters.Event) error {
 		return nil
 	}
 	r.endpoint.metrics.eventsIn.Inc()
-	r.deliver(&e, prev)
+	return r.deliver(&e, prev)
+}
+
+// deliver puts what the route makes of e into the feed. A nil result means
+// that it is there, or that clients were told that it can't be.
+func (r *sourceRun) deliver(e *adapters.Event, prev adapters.Position) error {
+	if r.broken[e.Key] && e.State != nil {
+		e.Type, e.Data = e.State.Type, e.State.Data
+	}
+	events, err := r.refine(r.ctx, e, prev)
+	for i := 0; err == nil && i < len(events); i++ {
+		err = r.feed.Append(&events[i])
+	}
+	switch {
+	case errors.Is(err, feed.ErrClosed), r.ctx.Err() != nil:
+		return cmp.Or(r.ctx.Err(), err)
+	case err == nil && len(events) > 0:
+		delete(r.broken, e.Key)
+		return nil
+	case e.State != nil:
+		r.lack(e.Key)
+	}
+	if err != nil {
+		return r.gap(r.refused(e, prev, err, r.sampled))
+	}
+	r.endpoint.metrics.dropped(droppedFiltered)
 	return nil
 }
 
-// deliver puts what the route makes of e into the feed.
-func (r *sourceRun) deliver(e *adapters.Event, prev adapters.Position) {
-	events, err := r.refine(r.ctx, e, prev)
-	if err != nil {
-		r.refused(e, prev, err)
-		return
+// lack notes that clients may lack the newest state of key. Of more keys
+// than the feed keeps, the state isn't kept either.
+func (r *sourceRun) lack(key string) {
+	if r.broken == nil {
+		r.broken = map[string]bool{}
 	}
-	if len(events) == 0 {
-		r.endpoint.metrics.dropped(droppedFiltered)
-	}
-	for i := range events {
-		if err := r.feed.Append(&events[i]); err != nil && !errors.Is(err, feed.ErrClosed) {
-			r.refused(e, prev, &refusal{droppedUnwritten, err})
-			return
-		}
+	if len(r.broken) < r.endpoint.History.Keys {
+		r.broken[key] = true
 	}
 }
 
-// refused counts, logs and announces that e can't be delivered.
-func (r *sourceRun) refused(e *adapters.Event, prev adapters.Position, err error) {
+// refused counts and logs that e can't be delivered, and returns the gap that
+// says so.
+func (s *stream) refused(e *adapters.Event, prev adapters.Position, err error, log zerolog.Logger) feed.Gap {
 	reason := droppedUnwritten
 	var refused *refusal
 	if errors.As(err, &refused) {
 		reason = refused.reason
 	}
-	r.endpoint.metrics.dropped(reason)
-	r.sampled.Warn().Err(err).Str("position", string(e.Position)).Msg("event refused")
-	r.gap(feed.Gap{Reason: adapters.LostInvalid, Requested: string(prev), Resumed: string(e.Position), Lost: 1})
+	s.endpoint.metrics.dropped(reason)
+	log.Warn().Err(err).Str("position", string(e.Position)).Msg("event refused")
+	return feed.Gap{Reason: adapters.LostInvalid, Requested: string(prev), Resumed: string(e.Position), Lost: 1}
 }
 
-func (r *sourceRun) gap(g feed.Gap) {
+// gap tells all clients of the stream that events are missing here.
+func (r *sourceRun) gap(g feed.Gap) error {
 	r.endpoint.metrics.gap(g.Reason)
-	if err := r.feed.AppendGap(g); err != nil && !errors.Is(err, feed.ErrClosed) {
-		r.log.Error().Err(err).Msg("announcing a gap")
-	}
+	return r.feed.AppendGap(g)
 }

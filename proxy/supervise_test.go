@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"sidestream/adapters"
+	"sidestream/proxy/feed"
 )
 
 func TestStaleAndFresh(t *testing.T) {
@@ -106,13 +109,18 @@ func TestWithoutPositionsAFailureIsAGap(t *testing.T) {
 	})
 }
 
-func TestPermanentFailureEndsTheStream(t *testing.T) {
+// R6: what won't pass by itself may still be mended, so nobody is sent away
+// for good.
+func TestPermanentFailure(t *testing.T) {
 	inWorld(t, `routes: [{path: /r, log: {name: r}, linger: 0s}]`, func(w *world) {
 		c := w.connect("/r")
 		w.upstream("r").Fail(adapters.Permanent("no such topic", errors.New("topic orders on kafka:9092")))
-		c.wants(`-1 stream.end {"reason":"no such topic"}`)
+		c.wants(` stream.stale {"since":"2000-01-01T00:00:00Z","reason":"no such topic"}`)
 		if !c.ended() {
 			t.Error("the response goes on")
+		}
+		if got := retryLines(c.bytes()); len(got) != 2 || got[1] < 15000 {
+			t.Errorf("retry: got %v, want a last one of 15000 or more", got)
 		}
 		// Once the cause is gone, clients that come anew are served.
 		w.upstream("r").Recover()
@@ -123,18 +131,38 @@ func TestPermanentFailureEndsTheStream(t *testing.T) {
 	})
 }
 
+// countingSource fails at once, and notes when it was run.
+type countingSource struct{ runs []time.Time }
+
+func (s *countingSource) Run(context.Context, adapters.Position, func(adapters.Event) error) error {
+	s.runs = append(s.runs, time.Now())
+	return io.ErrUnexpectedEOF
+}
+
 func TestBackoff(t *testing.T) {
-	next := backoff(Backoff{Min: adapters.Duration(100 * time.Millisecond), Max: adapters.Duration(time.Second)}, 0)
-	for i, want := range []string{"100ms", "200ms", "400ms", "800ms", "1s", "1s"} {
-		if got := next(); got.String() != want {
-			t.Errorf("bound %d: got %v, want %v", i, got, want)
+	inWorld(t, `routes: [{path: /p, log: {name: p}, backoff: {min: 100ms, max: 1s}}]`, func(w *world) {
+		p := w.server.table.Load().endpoints[0]
+		counting := &countingSource{}
+		s := &stream{endpoint: p, source: counting, feed: feed.New(feed.Options{}), log: zerolog.Nop()}
+		s.condition.Store(&condition{state: sourceStarting})
+		ctx, cancel := context.WithTimeout(w.t.Context(), time.Hour)
+		defer cancel()
+		s.supervise(ctx)
+		bounds := []time.Duration{100, 200, 400, 800}
+		for i := 1; i < len(counting.runs); i++ {
+			bound := time.Second
+			if i <= len(bounds) {
+				bound = bounds[i-1] * time.Millisecond
+			}
+			if d := counting.runs[i].Sub(counting.runs[i-1]); d > bound+time.Millisecond {
+				t.Fatalf("delay %d: got %v, want at most %v", i, d, bound)
+			}
 		}
-	}
-	for range 100 { // no overflow
-		if got := next(); got != time.Second {
-			t.Fatalf("later: got %v, want 1s", got)
+		// Full jitter: half of the bound on average.
+		if n := len(counting.runs); n < 6000 || n > 8500 {
+			t.Errorf("got %d runs in an hour, want about 7200", n)
 		}
-	}
+	})
 }
 
 func TestPanickingSource(t *testing.T) {
@@ -143,9 +171,8 @@ func TestPanickingSource(t *testing.T) {
 		defer c.drop()
 		for _, p := range w.server.table.Load().endpoints {
 			for _, s := range p.streams {
-				r := &sourceRun{stream: s, ctx: t.Context()}
 				s.source = panicking{}
-				if err := r.run(t.Context()); err == nil || !strings.Contains(err.Error(), "panic: boom") {
+				if err := runSource(w.t.Context(), s.source, "", nil); err == nil || !strings.Contains(err.Error(), "panic: boom") {
 					t.Errorf("got error %v, want one that names the panic", err)
 				}
 			}

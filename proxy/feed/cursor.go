@@ -88,7 +88,7 @@ func (l *Log) Expired(id string) *OverrunError {
 	if n > l.evicted {
 		return nil
 	}
-	return &OverrunError{Lost: int64(l.evicted - n), Resume: l.oldest()}
+	return &OverrunError{Lost: int64(l.evicted - n), Resume: l.oldest(), ResumeID: l.evictedID}
 }
 
 // Read fills buf, which must not be empty, with the entries after c, advances
@@ -104,7 +104,7 @@ func (l *Log) Read(c *Cursor, buf []Entry) (n int, changed <-chan struct{}, err 
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	if c.next < l.ring.first {
-		return 0, nil, &OverrunError{Lost: int64(l.evicted - c.events), Resume: l.oldest()}
+		return 0, nil, &OverrunError{Lost: int64(l.evicted - c.events), Resume: l.oldest(), ResumeID: l.evictedID}
 	}
 	for n < len(buf) && c.next < l.ring.end {
 		s := l.ring.at(c.next)
@@ -143,6 +143,9 @@ type OverrunError struct {
 
 	// Resume is the place before the oldest entry that was at hand.
 	Resume Cursor
+
+	// ResumeID is the id of the event right before Resume, which is evicted.
+	ResumeID string
 }
 
 func (e *OverrunError) Error() string {

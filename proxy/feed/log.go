@@ -70,7 +70,9 @@ type Log struct {
 	ids     map[string]place // of the events in ring
 	evicted uint64           // number of events that were in ring and no longer are
 	total   uint64           // number of events ever appended; written by the appender alone
-	newest  struct {         // the newest event ever appended
+
+	evictedID string   // of the newest of the evicted events
+	newest    struct { // the newest event ever appended
 		id    string
 		after Cursor
 	}
@@ -237,6 +239,7 @@ func (l *Log) evict(now time.Time) {
 		s := l.ring.pop()
 		if s.Gap == nil {
 			l.evicted++
+			l.evictedID = s.ID
 			l.bytes -= int64(len(s.Block))
 			l.forget(s.ID, s.after)
 		}
@@ -292,7 +295,12 @@ func (l *Log) number(n uint64) string {
 	return string(strconv.AppendUint(id, n, 10))
 }
 
-// encode returns the block of an event, in memory of its own.
+// Encode returns e as a block, as [Log.Append] would make it of an event with
+// a position, in memory of its own.
+func Encode(e *adapters.Event) ([]byte, error) {
+	return encode(string(e.Position), e.Type, e.Data)
+}
+
 func encode(id, typ string, data []byte) ([]byte, error) {
 	// Room for "id: ", "event: " and line ends, and for "data: " on each line.
 	size := len(id) + len(typ) + len(data) + 24 + len("data: ")*bytes.Count(data, []byte{'\n'})
