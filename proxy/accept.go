@@ -12,15 +12,14 @@ const eventStreamType = "text/event-stream"
 
 // wantsStream reports whether a request is for the stream rather than for
 // what the application itself has at the same path: its Accept names
-// text/event-stream and likes no other named type better (RFC 9110 section
-// 12.5.1). A wildcard alone asks for the application's own answer.
+// text/event-stream and likes nothing better (RFC 9110 section 12.5.1). A
+// wildcard alone asks for the application's own answer.
 func wantsStream(h http.Header) bool {
 	stream, other := 0.0, 0.0
 	for r := range acceptRanges(h) {
-		switch {
-		case r.typ == eventStreamType:
+		if r.typ == eventStreamType {
 			stream = max(stream, r.q)
-		case !strings.HasSuffix(r.typ, "/*"):
+		} else {
 			other = max(other, r.q)
 		}
 	}

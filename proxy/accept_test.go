@@ -22,6 +22,7 @@ func TestNegotiation(t *testing.T) {
 		{[]string{"application/json, text/event-stream"}, true, true},
 		{[]string{"application/json;q=0.5, text/event-stream"}, true, true},
 		{[]string{"application/json, text/event-stream;q=0.5"}, false, true},
+		{[]string{"text/event-stream;q=0.5, */*"}, false, true},
 		{[]string{"text/event-stream;q=0"}, false, false},
 		{[]string{"text/event-stream;q=0, */*"}, false, false},
 		{[]string{"text/event-stream;q=0.0"}, false, false},

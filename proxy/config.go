@@ -178,6 +178,7 @@ type Options struct {
 
 func defaultOptions() Options {
 	return Options{
+		Event:        mapping.DefaultSpec(),
 		Retry:        seconds(3),
 		Heartbeat:    Heartbeat{Every: seconds(15)},
 		History:      History{Events: 1024, Bytes: 8 << 20, Keys: 10_000},

@@ -186,7 +186,7 @@ func (l *loader) checkPattern(n *yaml.Node, path string, r *Route) bool {
 	if !ok {
 		return false
 	}
-	if err := handle(http.NewServeMux(), r, http.NotFoundHandler()); err != nil {
+	if err := handle(http.NewServeMux(), r.muxPattern(), http.NotFoundHandler()); err != nil {
 		return complain("path", "can't be served: %v", err)
 	}
 	return true
@@ -218,10 +218,16 @@ func (l *loader) checkOptions(n *yaml.Node, path string, r *Route) bool {
 		{"max_clients", int64(r.MaxClients)},
 		{"max_streams", int64(r.MaxStreams)},
 		{"backoff.min", int64(r.Backoff.Min)},
+		{"event.timeout", int64(r.Event.Timeout)},
+		{"event.max_events", int64(r.Event.MaxEvents)},
+		{"event.max_output", int64(r.Event.MaxOutput)},
 	} {
 		if f.value <= 0 {
 			ok = complain(f.name, "must be more than 0")
 		}
+	}
+	if r.Heartbeat.Event != "" && r.Heartbeat.Every == 0 {
+		ok = complain("heartbeat.event", "has no effect, since heartbeat.every is 0; leave one of them out")
 	}
 	if r.Backoff.Max < r.Backoff.Min {
 		ok = complain("backoff.max", "%v is less than backoff.min, %v", r.Backoff.Max, r.Backoff.Min)
@@ -332,6 +338,9 @@ func (l *loader) checkCapabilities(n *yaml.Node, path string, r *Route) bool {
 	}
 	if r.Slow == SlowLatest && !can.Stateful && !can.Keyed && !r.mapping.SetsKey() {
 		ok = complain("slow", `"latest" keeps the newest event of each key, but %s has no keys; add event.key`, r.Adapter)
+	}
+	if can.Stateful && !can.Keyed && r.mapping.SetsKey() {
+		ok = complain("event.key", "%s delivers the one state of a document; with keys, earlier states would stand beside it", r.Adapter)
 	}
 	if can.Stateful && r.History.Replay != 0 {
 		ok = complain("history.replay", "%s delivers states, and a new client always gets the current one; leave this out", r.Adapter)

@@ -3,14 +3,13 @@ package proxy
 import (
 	"context"
 	"errors"
+	stdlog "log"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/rs/zerolog"
 )
 
 // newTransport returns the transport to applications. Bodies are passed on
@@ -31,9 +30,11 @@ func newTransport() *http.Transport {
 // newPassthrough returns the handler that forwards requests to upstream,
 // unchanged but for hop-by-hop headers and X-Forwarded-*: streaming both
 // ways, with upgrades and trailers.
-func newPassthrough(upstream *url.URL, transport http.RoundTripper, m *metrics, log zerolog.Logger) http.Handler {
+func newPassthrough(upstream *url.URL, s *Server) http.Handler {
+	log := s.log.With().Str("upstream", upstream.Host).Logger()
 	proxy := &httputil.ReverseProxy{
-		Transport:     transport,
+		Transport:     s.transport,
+		ErrorLog:      stdlog.New(complaints{log}, "", 0),
 		FlushInterval: -1, // nothing waits for a buffer to fill
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(upstream)
@@ -44,7 +45,7 @@ func newPassthrough(upstream *url.URL, transport http.RoundTripper, m *metrics, 
 			forwardedHeaders(r)
 		},
 		ModifyResponse: func(r *http.Response) error {
-			m.passedThrough(r.StatusCode)
+			s.metrics.passedThrough(r.StatusCode)
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
@@ -52,11 +53,13 @@ func newPassthrough(upstream *url.URL, transport http.RoundTripper, m *metrics, 
 				return // the client is gone
 			}
 			log.Warn().Err(err).Str("method", r.Method).Msg("upstream can't be reached")
-			m.passedThrough(http.StatusBadGateway)
+			s.metrics.passedThrough(http.StatusBadGateway)
 			http.Error(w, "the application behind this proxy can't be reached", http.StatusBadGateway)
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.passing.Add(1)
+		defer s.passing.Add(-1)
 		if r.ProtoMajor == 1 {
 			// Let an application answer while it is still reading. Where
 			// this isn't possible, it is the same as without.

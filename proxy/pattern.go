@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -46,36 +45,39 @@ func pathVariables(pattern string) ([]string, error) {
 // muxPattern is the route's pattern in the language of [http.ServeMux], whose
 // rules of precedence hold: the more specific pattern wins, and two patterns
 // of which neither is more specific conflict.
-func (r *Route) muxPattern() string {
-	p := r.Path
+func (r *Route) muxPattern() string { return r.Method + " " + r.pathPattern() }
+
+// pathPattern is muxPattern for any method.
+func (r *Route) pathPattern() string {
+	p := r.Host + r.Path
 	if strings.HasSuffix(p, "/") {
 		p += "{$}"
 	}
-	return r.Method + " " + r.Host + p
+	return p
 }
 
 // conflict returns why routes a and b can't stand in one table, or nil.
 func conflict(a, b *Route) error {
 	mux := http.NewServeMux()
-	if err := handle(mux, a, http.NotFoundHandler()); err != nil {
+	if err := handle(mux, a.muxPattern(), http.NotFoundHandler()); err != nil {
 		return nil //nolint:nilerr // a by itself is no conflict of the two
 	}
-	if handle(mux, b, http.NotFoundHandler()) == nil {
+	if handle(mux, b.muxPattern(), http.NotFoundHandler()) == nil {
 		return nil
 	}
 	if a.muxPattern() == b.muxPattern() {
-		return errors.New("the same requests")
+		return fmt.Errorf("the same requests as %s", a)
 	}
 	return fmt.Errorf("some of the same requests as %s, and neither is more specific", a)
 }
 
-// handle registers h for r. ServeMux panics at what it can't take.
-func handle(mux *http.ServeMux, r *Route, h http.Handler) (err error) {
+// handle registers h. ServeMux panics at a pattern that it can't take.
+func handle(mux *http.ServeMux, pattern string, h http.Handler) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%v", p)
 		}
 	}()
-	mux.Handle(r.muxPattern(), h)
+	mux.Handle(pattern, h)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -252,4 +253,34 @@ func TestPatchReachesOnlyWhoHasItsState(t *testing.T) {
 		defer lostTrack.drop()
 		lostTrack.wants("s.0.5 snapshot 10")
 	})
+}
+
+// After a change that could not be delivered, or was not to be, the next one
+// comes as the state that it leads to.
+func TestNoChangeToAStateThatWasNotDelivered(t *testing.T) {
+	for name, options := range map[string]string{
+		"filtered":  `event: {decode: text, where: '. != "+22222"'}`,
+		"too large": `max_event_size: 5B`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, `routes: [{path: /s, log: {name: s}, `+options+`}]`, func(w *world) {
+				change := func(data, state string) {
+					w.upstream("s").Append(adapters.Event{Type: "patch", Data: []byte(data), State: &adapters.State{Type: "snapshot", Data: []byte(state)}})
+					after(0)
+				}
+				w.upstream("s").Append(adapters.NewState("", "snapshot", []byte("0")))
+				c := w.connect("/s")
+				defer c.drop()
+				change("+1", "1")
+				change("+22222", "3")
+				change("+3", "6")
+				change("+4", "10")
+				want := []string{"s.0.1 snapshot 0", "s.0.2 patch +1", "s.0.4 snapshot 6", "s.0.5 patch +4"}
+				if name == "too large" {
+					want = slices.Insert(want, 2, "s.0.2 stream.gap …")
+				}
+				c.wants(want...)
+			})
+		})
+	}
 }

@@ -8,6 +8,7 @@ import (
 	stdlog "log"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,7 @@ type Server struct {
 	ready    atomic.Bool
 	draining chan struct{}  // closed when clients are to leave
 	running  sync.WaitGroup // supervisors
+	passing  atomic.Int64   // requests that pass through, upgraded connections included
 
 	batches batchPool
 	always  chan struct{} // closed
@@ -66,10 +68,18 @@ func New(config *Config, settings Settings) *Server {
 func (s *Server) Reload(config *Config) {
 	before := s.table.Load().config
 	s.install(config)
-	if fmt.Sprint(before.Listen, before.Admin, before.Limits.HeaderBytes) != fmt.Sprint(config.Listen, config.Admin, config.Limits.HeaderBytes) {
-		s.log.Warn().Msg("listen, admin and limits.header_bytes take effect when the program is started again")
+	if !sameListeners(before, config) {
+		s.log.Warn().Msg("listen, admin and the limits of headers and idle connections take effect when the program is started again")
 	}
+	s.metrics.reloads.WithLabelValues("success").Inc()
 	s.log.Info().Int("routes", len(config.Routes)).Msg("routing table reloaded")
+}
+
+func sameListeners(a, b *Config) bool {
+	return slices.Equal(a.Listen, b.Listen) && a.Admin == b.Admin &&
+		a.Limits.HeaderBytes == b.Limits.HeaderBytes &&
+		a.Limits.HeaderTimeout == b.Limits.HeaderTimeout &&
+		a.Limits.IdleTimeout == b.Limits.IdleTimeout
 }
 
 // ReloadFailed counts and logs that a changed routing table can't be used;
@@ -88,7 +98,6 @@ func (s *Server) install(config *Config) {
 	s.streams.most.Store(int64(config.Limits.Streams))
 	s.catchups.most.Store(int64(config.Limits.Catchups))
 	s.table.Store(next)
-	s.metrics.reloads.WithLabelValues("success").Inc()
 	s.metrics.reloaded.SetToCurrentTime()
 	if before == nil {
 		return
@@ -151,12 +160,21 @@ func (l Listeners) close() {
 // trimInterval is how often streams forget what is older than their history.
 const trimInterval = 10 * time.Second
 
+// unwind bounds the time that handlers take to return once their connections
+// are closed.
+const unwind = 5 * time.Second
+
 // Run serves until ctx is done, then drains: not ready; after the drain's
 // delay clients are sent away, spread over its window; then requests that
 // still pass through have until its timeout. When Run returns, nothing of
 // the server is left running. It is to be called once.
 func (s *Server) Run(ctx context.Context, l Listeners) error {
+	// What outlasts the drain ends with base. net/http would not wait for
+	// upgraded connections, nor end them.
+	base, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	public := s.httpServer(s)
+	public.BaseContext = func(net.Listener) context.Context { return base }
 	admin := s.httpServer(s.adminHandler())
 	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
 	serve := func(srv *http.Server, ln net.Listener) {
@@ -186,6 +204,7 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 	case <-failed.Done(): // a listener broke
 	}
 	close(stop)
+	end()
 	_ = public.Close()
 	_ = admin.Close()
 	err := group.Wait()
@@ -193,6 +212,7 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 		p.shut()
 	}
 	s.running.Wait()
+	pause(context.WithoutCancel(ctx), unwind, s.nothingPasses)
 	s.transport.CloseIdleConnections()
 	return err
 }
@@ -229,7 +249,7 @@ func (s *Server) drain(ctx context.Context, public *http.Server) {
 	s.ready.Store(false)
 	s.log.Info().Stringer("delay", d.Delay).Stringer("window", d.Window).Msg("draining")
 	public.SetKeepAlivesEnabled(false)
-	pause(ctx, time.Duration(d.Delay), func() bool { return false })
+	pause(ctx, time.Duration(d.Delay), func() bool { return ctx.Err() != nil })
 	close(s.draining)
 	pause(ctx, time.Duration(d.Window), func() bool { return s.clients.have.Load() == 0 })
 
@@ -238,7 +258,10 @@ func (s *Server) drain(ctx context.Context, public *http.Server) {
 	if err := public.Shutdown(ctx); err != nil {
 		s.log.Warn().Err(err).Msg("not everything ended in time")
 	}
+	pause(ctx, time.Duration(d.Timeout), s.nothingPasses)
 }
+
+func (s *Server) nothingPasses() bool { return s.passing.Load() == 0 }
 
 // pause waits for d, or until ctx is done, or until done says so.
 func pause(ctx context.Context, d time.Duration, done func() bool) {

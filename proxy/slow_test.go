@@ -133,3 +133,56 @@ func TestStuckClientIsGivenUp(t *testing.T) {
 		_ = c.body.Close()
 	})
 }
+
+// steady reads events at a rate of ten a second, until there are no more or n
+// are read, and returns how many.
+func (c *slowClient) steady(n int) int {
+	for i := range n {
+		if _, err := c.dec.Next(); err != nil {
+			return i
+		}
+		after(100 * time.Millisecond)
+	}
+	return n
+}
+
+// What write_timeout bounds is one write, not the time that a client takes
+// for all that it is behind.
+func TestSteadyClientIsNotGivenUp(t *testing.T) {
+	const options = `write_timeout: 5s, history: {events: 1000, replay: all}`
+	inWorld(t, `routes: [{path: /p, log: {name: p}, `+options+`}, {path: /r, log: {name: r}, `+options+`}]`, func(w *world) {
+		quick := w.connect("/p")
+		defer quick.drop()
+		for range 300 {
+			w.upstream("p").Append(adapters.Event{Data: make([]byte, 1000)})
+			w.upstream("r").Append(adapters.Event{Data: make([]byte, 1000)})
+		}
+		synctest.Wait()
+		for path, id := range map[string]string{"/p": "", "/r": "r.0.0"} {
+			c := w.slow(path, "Last-Event-ID: "+id)
+			if got := c.steady(300); got != 300 {
+				t.Errorf("%s: got %d events, want all 300, though it takes longer than write_timeout", path, got)
+			}
+			_ = c.body.Close()
+		}
+	})
+}
+
+// A client that is served by a private replay has to leave like any other.
+func TestReplayIsLeftInTime(t *testing.T) {
+	inWorld(t, `routes: [{path: /r, log: {name: r}, max_age: 10s, history: {events: 10}}]`, func(w *world) {
+		for range 1000 {
+			w.upstream("r").Append(adapters.Event{Data: make([]byte, 1000)})
+		}
+		c := w.slow("/r", "Last-Event-ID: r.0.1")
+		got := c.steady(900)
+		// At most a batch and what the buffers hold after the 10 s.
+		if got < 80 || got > 100+batchSize+catchupBuffer {
+			t.Errorf("got %d events, want about 100: those of 10 s", got)
+		}
+		if got := w.metric(`sidestream_disconnects_total{reason="max_age",route="/r"}`); got != "1" {
+			t.Errorf("counted as max_age: got %s, want 1", got)
+		}
+		_ = c.body.Close()
+	})
+}

@@ -3,16 +3,16 @@ package proxy
 import (
 	"net/http"
 	"net/url"
-	"path"
-	"strings"
 )
 
 // table is a routing table in service.
 type table struct {
 	config    *Config
-	mux       *http.ServeMux
 	endpoints []*endpoint
-	fallback  http.Handler // nil if nothing is behind
+
+	streams  *http.ServeMux // the routes, with the applications behind them
+	others   *http.ServeMux // their paths, for other methods, if they have applications of their own
+	fallback http.Handler   // the table's application; nil if there is none
 }
 
 // newTable makes a table of config. Endpoints of the table before it whose
@@ -24,10 +24,9 @@ func newTable(config *Config, before *table, s *Server) *table {
 			kept[p.fingerprint] = p
 		}
 	}
-	t := &table{config: config, mux: http.NewServeMux()}
-	if config.Upstream != nil {
-		t.fallback = s.passthrough(config.Upstream)
-		t.mux.Handle("/", t.fallback)
+	t := &table{
+		config: config, streams: http.NewServeMux(), others: http.NewServeMux(),
+		fallback: s.passthroughOf(config.Upstream),
 	}
 	for _, r := range config.Routes {
 		p := kept[r.fingerprint]
@@ -35,27 +34,45 @@ func newTable(config *Config, before *table, s *Server) *table {
 			p = newEndpoint(r, s)
 		}
 		t.endpoints = append(t.endpoints, p)
-		if err := handle(t.mux, r, negotiate(p, s.passthroughOf(r.upstream))); err != nil {
+		behind := s.passthroughOf(r.upstream)
+		if err := handle(t.streams, r.muxPattern(), routed{negotiate(p, behind)}); err != nil {
 			panic(err) // Parse has tried it
+		}
+		if r.Upstream == "" {
+			continue
+		}
+		// Of two routes with one path and applications of their own, the
+		// first has the other methods.
+		if err := handle(t.others, r.pathPattern(), routed{behind}); err != nil {
+			p.log.Warn().Err(err).Msg("requests with other methods don't go to this route's upstream")
 		}
 	}
 	return t
 }
 
-// ServeHTTP routes a request.
+// ServeHTTP routes a request. ServeMux would redirect a path that isn't
+// clean, or lacks the slash of a subtree; where an application is behind,
+// that is for the application to decide.
 func (t *table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// ServeMux would redirect a path that isn't clean. That is for the
-	// application to decide.
-	if t.fallback != nil && !isClean(r.URL.Path) {
-		t.fallback.ServeHTTP(w, r)
-		return
+	if h, _ := t.streams.Handler(r); !isRouted(h) {
+		if other, _ := t.others.Handler(r); isRouted(other) {
+			other.ServeHTTP(w, r)
+			return
+		}
+		if t.fallback != nil {
+			t.fallback.ServeHTTP(w, r)
+			return
+		}
 	}
-	t.mux.ServeHTTP(w, r)
+	t.streams.ServeHTTP(w, r)
 }
 
-func isClean(p string) bool {
-	clean := path.Clean(p)
-	return p == clean || p == clean+"/" || !strings.HasPrefix(p, "/")
+// routed marks the handlers of a table, in contrast to ServeMux's own.
+type routed struct{ http.Handler }
+
+func isRouted(h http.Handler) bool {
+	_, ok := h.(routed)
+	return ok
 }
 
 // negotiate gives stream the requests that are for it, and the others to
@@ -79,9 +96,5 @@ func (s *Server) passthroughOf(u *url.URL) http.Handler {
 	if u == nil {
 		return nil
 	}
-	return s.passthrough(u)
-}
-
-func (s *Server) passthrough(u *url.URL) http.Handler {
-	return newPassthrough(u, s.transport, s.metrics, s.log.With().Str("upstream", u.Host).Logger())
+	return newPassthrough(u, s)
 }

@@ -35,19 +35,23 @@ type Spec struct {
 	Key   string `yaml:"key"`   // text or number
 	ID    string `yaml:"id"`    // text or number; for sources without positions of their own
 
-	// Decode says how the payload becomes ".": json (the default), or text
-	// for a string.
+	// Decode says how the payload becomes ".": json, or text for a string.
 	Decode string `yaml:"decode"`
 
-	// Timeout bounds one expression on one message. 0 means 1s.
+	// Timeout bounds one expression on one message.
 	Timeout adapters.Duration `yaml:"timeout"`
 
-	// MaxEvents bounds what Each may yield for one message. 0 means 10000.
+	// MaxEvents bounds what Each may yield for one message.
 	MaxEvents int `yaml:"max_events"`
 
 	// MaxOutput bounds the bytes of all events made from one message.
-	// 0 means 16 MiB.
 	MaxOutput adapters.Size `yaml:"max_output"`
+}
+
+// DefaultSpec returns a Spec without expressions, and with the bounds that
+// hold unless others are set: 1s, 10000 events and 16MiB for a message.
+func DefaultSpec() Spec {
+	return Spec{Decode: "json", Timeout: adapters.Duration(time.Second), MaxEvents: 10_000, MaxOutput: 16 << 20}
 }
 
 // A Mapping is a compiled Spec. It is safe for concurrent use.
@@ -71,7 +75,7 @@ func (e *SpecError) Error() string { return e.Field + ": " + e.Err.Error() }
 
 func (e *SpecError) Unwrap() error { return e.Err }
 
-// Compile compiles s. It returns nil and no error if s has no expression.
+// Compile compiles s, which started as [DefaultSpec]. It returns nil and no error if s has no expression.
 // Every error is a [SpecError]; several are joined.
 func Compile(s Spec) (*Mapping, error) {
 	m := &Mapping{
@@ -79,25 +83,13 @@ func Compile(s Spec) (*Mapping, error) {
 		maxEvents: s.MaxEvents,
 		maxOutput: int(s.MaxOutput),
 	}
-	if m.timeout == 0 {
-		m.timeout = time.Second
-	}
-	if m.maxEvents == 0 {
-		m.maxEvents = 10_000
-	}
-	if m.maxOutput == 0 {
-		m.maxOutput = 16 << 20
-	}
 	var errs []error
 	switch s.Decode {
-	case "", "json":
+	case "json":
 	case "text":
 		m.text = true
 	default:
 		errs = append(errs, &SpecError{"decode", fmt.Errorf(`%q is not one of "json" and "text"`, s.Decode)})
-	}
-	if m.maxEvents < 0 {
-		errs = append(errs, &SpecError{"max_events", errors.New("must be 1 or more")})
 	}
 	used := false
 	for _, f := range []struct {

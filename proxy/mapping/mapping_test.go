@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,9 +12,19 @@ import (
 	"sidestream/adapters"
 )
 
+// defaulted is s with the bounds that it doesn't set.
+func defaulted(s Spec) Spec {
+	d := DefaultSpec()
+	s.Decode = cmp.Or(s.Decode, d.Decode)
+	s.Timeout = cmp.Or(s.Timeout, d.Timeout)
+	s.MaxEvents = cmp.Or(s.MaxEvents, d.MaxEvents)
+	s.MaxOutput = cmp.Or(s.MaxOutput, d.MaxOutput)
+	return s
+}
+
 func apply(t *testing.T, s Spec, in adapters.Event) ([]string, error) {
 	t.Helper()
-	m, err := Compile(s)
+	m, err := Compile(defaulted(s))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +116,7 @@ func TestFailures(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	m, err := Compile(Spec{Data: "[repeat(1)]"})
+	m, err := Compile(defaulted(Spec{Data: "[repeat(1)]"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,17 +128,16 @@ func TestCancel(t *testing.T) {
 }
 
 func TestCompile(t *testing.T) {
-	m, err := Compile(Spec{})
+	m, err := Compile(DefaultSpec())
 	if m != nil || err != nil {
 		t.Errorf("no expression: got %v, %v; want nil, nil", m, err)
 	}
 	if m.Splits() || m.SetsID() || m.SetsKey() || m.NeedsMeta() {
 		t.Error("no mapping claims to do something")
 	}
-	_, err = Compile(Spec{Data: ".a |", Where: "$nope", Decode: "xml", MaxEvents: -1})
+	_, err = Compile(Spec{Data: ".a |", Where: "$nope", Decode: "xml"})
 	for _, want := range []string{
 		`decode: "xml" is not one of "json" and "text"`,
-		`max_events: must be 1 or more`,
 		`where: "$nope": variable not defined: $nope; the variables are $route, $vars, $headers, $meta`,
 		`data: ".a |" is not an expression in jq:`,
 	} {
@@ -136,7 +146,7 @@ func TestCompile(t *testing.T) {
 		}
 	}
 	for _, expr := range []string{"$meta.x", ".a + $headers.b"} {
-		if m, err := Compile(Spec{Data: expr}); err != nil || !m.NeedsMeta() {
+		if m, err := Compile(defaulted(Spec{Data: expr})); err != nil || !m.NeedsMeta() {
 			t.Errorf("%s: got NeedsMeta false, error %v", expr, err)
 		}
 	}
@@ -156,7 +166,7 @@ func TestSplitJoin(t *testing.T) {
 }
 
 func BenchmarkApply(b *testing.B) {
-	m, err := Compile(Spec{Where: ".total > 0", Type: ".kind", Data: ".order"})
+	m, err := Compile(defaulted(Spec{Where: ".total > 0", Type: ".kind", Data: ".order"}))
 	if err != nil {
 		b.Fatal(err)
 	}
