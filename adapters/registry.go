@@ -1,7 +1,6 @@
 package adapters
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 )
@@ -70,22 +69,6 @@ type Route struct {
 
 	// Upstream is the application behind the route, or nil.
 	Upstream *url.URL
-}
-
-// An OptionError is a complaint about one option.
-type OptionError struct {
-	// Path leads to the option from the adapter's own key, dotted.
-	Path string
-	Err  error
-}
-
-func (e *OptionError) Error() string { return e.Path + ": " + e.Err.Error() }
-
-func (e *OptionError) Unwrap() error { return e.Err }
-
-// BadOption returns an [OptionError] with a formatted message.
-func BadOption(path, format string, args ...any) error {
-	return &OptionError{Path: path, Err: fmt.Errorf(format, args...)}
 }
 
 // A Registry holds the adapters that a program knows, by name. The zero

@@ -11,10 +11,8 @@ import (
 	"sidestream/proxy/mapping"
 )
 
-// Config is a routing table that was read and checked; see [Load].
+// Config is a routing table that was read and checked; see [Parse].
 type Config struct {
-	File string // where it was read from, for messages
-
 	Listen   []string // TCP addresses
 	Admin    string   // TCP address of the admin listener; "off" for none
 	Upstream *url.URL // where requests go that no route takes; nil for nowhere

@@ -11,15 +11,13 @@ import (
 )
 
 // Types of the events that Sidestream itself sends. A source's event whose
-// type has the prefix is refused, so that clients can trust them.
+// type has their prefix is refused, so that clients can trust them.
 const (
-	reservedPrefix = "stream."
-
-	typeGap   = reservedPrefix + "gap"
-	typeStale = reservedPrefix + "stale"
-	typeFresh = reservedPrefix + "fresh"
-	typeLive  = reservedPrefix + "live"
-	typeEnd   = reservedPrefix + "end"
+	typeGap   = adapters.ReservedPrefix + "gap"
+	typeStale = adapters.ReservedPrefix + "stale"
+	typeFresh = adapters.ReservedPrefix + "fresh"
+	typeLive  = adapters.ReservedPrefix + "live"
+	typeEnd   = adapters.ReservedPrefix + "end"
 )
 
 // gapData is the payload of stream.gap.

@@ -206,11 +206,14 @@ func streamKey(names []string, vars adapters.Vars) string {
 	return b.String()
 }
 
-// logVars are the variables as fields of a log line.
-func logVars(vars adapters.Vars) map[string]any {
+// logVars are the variables of the path as fields of a log line. Query
+// parameters may be secrets, and are left out.
+func (p *endpoint) logVars(vars adapters.Vars) map[string]any {
 	fields := make(map[string]any, len(vars))
 	for name, value := range vars {
-		fields["var."+name] = value[:min(len(value), 64)]
+		if !slices.Contains(p.Query, name) {
+			fields["var."+name] = value[:min(len(value), 64)]
+		}
 	}
 	return fields
 }

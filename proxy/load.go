@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -25,16 +24,6 @@ type (
 	nodes = []yaml.Node
 )
 
-// Load reads the routing table in the file called name, with references
-// resolved from the process's environment and files.
-func Load(name string, known *adapters.Registry) (*Config, error) {
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	return Parse(name, data, known, strictyaml.References{Env: os.LookupEnv, ReadFile: os.ReadFile})
-}
-
 // Parse reads a routing table: decodes it strictly, compiles its expressions,
 // configures each route's adapter, and checks that every route can be served.
 // The error is a [strictyaml.Errors] that lists all that is wrong.
@@ -52,7 +41,7 @@ func Parse(name string, data []byte, known *adapters.Registry, refs strictyaml.R
 		Defaults: defaults{Options: defaultOptions()},
 	}
 	doc.Decode(doc.Root, "", &f)
-	cfg := &Config{File: name, Listen: f.Listen, Admin: f.Admin, Limits: f.Limits, Drain: f.Drain}
+	cfg := &Config{Listen: f.Listen, Admin: f.Admin, Limits: f.Limits, Drain: f.Drain}
 	var reachable bool
 	cfg.Upstream, reachable = l.upstream(doc.Root, "upstream", f.Upstream)
 	l.limits(f.Limits)

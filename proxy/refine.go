@@ -89,8 +89,8 @@ func (f *refiner) finish(e *adapters.Event) error {
 	if e.Data, err = f.payload(e.Data); err != nil {
 		return err
 	}
-	if strings.HasPrefix(e.Type, reservedPrefix) {
-		return &refusal{droppedReserved, fmt.Errorf("event type %q: types that start with %q are Sidestream's own", clip(e.Type), reservedPrefix)}
+	if strings.HasPrefix(e.Type, adapters.ReservedPrefix) {
+		return &refusal{droppedReserved, fmt.Errorf("event type %q: types that start with %q are Sidestream's own", clip(e.Type), adapters.ReservedPrefix)}
 	}
 	switch {
 	case e.State == nil:

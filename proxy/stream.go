@@ -131,7 +131,7 @@ func (p *endpoint) open(key string, vars adapters.Vars) (*stream, error) {
 	if len(p.streams) >= p.MaxStreams || !p.server.streams.take() {
 		return nil, errNoRoom
 	}
-	log := p.log.With().Fields(logVars(vars)).Logger()
+	log := p.log.With().Fields(p.logVars(vars)).Logger()
 	source, err := p.factory.Open(vars, adapters.Env{
 		Log:    log,
 		Meta:   p.mapping.NeedsMeta(),

@@ -148,12 +148,9 @@ func TestBackoff(t *testing.T) {
 		ctx, cancel := context.WithTimeout(w.t.Context(), time.Hour)
 		defer cancel()
 		s.supervise(ctx)
-		bounds := []time.Duration{100, 200, 400, 800}
+		bound := 50 * time.Millisecond
 		for i := 1; i < len(counting.runs); i++ {
-			bound := time.Second
-			if i <= len(bounds) {
-				bound = bounds[i-1] * time.Millisecond
-			}
+			bound = min(2*bound, time.Second)
 			if d := counting.runs[i].Sub(counting.runs[i-1]); d > bound+time.Millisecond {
 				t.Fatalf("delay %d: got %v, want at most %v", i, d, bound)
 			}

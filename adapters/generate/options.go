@@ -1,13 +1,9 @@
 package generate
 
 import (
-	"errors"
+	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"sidestream/adapters"
 )
@@ -107,36 +103,26 @@ func defaults() Options {
 // check returns an [adapters.OptionError] for each option whose value can't
 // be used, joined. Templates are left to [parse].
 func (o Options) check() error {
-	var errs []error
-	refuse := func(bad bool, option, format string, args ...any) {
-		if bad {
-			errs = append(errs, adapters.BadOption(option, format, args...))
-		}
-	}
-	refuse(time.Duration(o.Every) > maxEvery, "every", "%s is too long; events are at most %s apart", o.Every, maxEvery)
-	refuse(!(o.Jitter >= 0 && o.Jitter <= 1), "jitter", "%v is not a fraction; it is from 0 to 1", o.Jitter) // NaN too
-	refuse(o.Jitter > 0 && o.Every == 0, "jitter", "%v has no effect without an interval; set every above 0, or leave jitter out", o.Jitter)
-	refuse(o.First != atOnce && o.First != afterInterval, "first", "%q is not known; valid: %s, %s", o.First, atOnce, afterInterval)
-	refuse(o.Choose != chooseRandom && o.Choose != chooseCycle, "choose", "%q is not known; valid: %s, %s", o.Choose, chooseRandom, chooseCycle)
-	refuse(o.Count < 0, "count", "%d is negative; it is a number of events, or 0 for no end", o.Count)
-	refuse(o.MaxBytes < 1 || o.MaxBytes > maxMaxBytes, "max_bytes", "%s is out of bounds; it is from 1 to %s", o.MaxBytes, adapters.Size(maxMaxBytes))
-	refuse(len(o.Events) > 0 && (o.Type != "" || o.Data != ""), "events", "type and data stand beside it; move them into an element of events")
-
-	checkType := func(path, typ string) {
-		refuse(strings.HasPrefix(typ, "stream."), path, `%q is reserved; types that start with "stream." are Sidestream's own`, typ)
-		refuse(!utf8.ValidString(typ) || strings.ContainsFunc(typ, unicode.IsControl), path, "%q is not one line of text", typ)
-	}
-	checkType("type", o.Type)
+	var c adapters.OptionErrors
+	c.Refuse(time.Duration(o.Every) > maxEvery, "every", "%s is too long; events are at most %s apart", o.Every, maxEvery)
+	c.Fraction("jitter", o.Jitter)
+	c.Refuse(o.Jitter > 0 && o.Every == 0, "jitter", "%v has no effect without an interval; set every above 0, or leave jitter out", o.Jitter)
+	c.OneOf("first", o.First, atOnce, afterInterval)
+	c.OneOf("choose", o.Choose, chooseRandom, chooseCycle)
+	c.Refuse(o.Count < 0, "count", "%d is negative; it is a number of events, or 0 for no end", o.Count)
+	c.Refuse(o.MaxBytes < 1 || o.MaxBytes > maxMaxBytes, "max_bytes", "%s is out of bounds; it is from 1 to %s", o.MaxBytes, adapters.Size(maxMaxBytes))
+	c.Refuse(len(o.Events) > 0 && (o.Type != "" || o.Data != ""), "events", "type and data stand beside it; move them into an element of events")
+	c.Type("type", o.Type)
 	for i, e := range o.Events {
-		path := "events." + strconv.Itoa(i)
-		checkType(path+".type", e.Type)
+		path := fmt.Sprintf("events[%d]", i)
+		c.Type(path+".type", e.Type)
 		if e.Weight == nil {
 			continue
 		}
-		refuse(*e.Weight < 1 || *e.Weight > maxWeight, path+".weight", "%d is out of bounds; it is from 1 to %d", *e.Weight, maxWeight)
-		refuse(o.Choose == chooseCycle, path+".weight", "a weight has no effect with choose: %s; leave it out, or choose: %s", chooseCycle, chooseRandom)
+		c.Refuse(*e.Weight < 1 || *e.Weight > maxWeight, path+".weight", "%d is out of bounds; it is from 1 to %d", *e.Weight, maxWeight)
+		c.Refuse(o.Choose == chooseCycle, path+".weight", "a weight has no effect with choose: %s; leave it out, or choose: %s", chooseCycle, chooseRandom)
 	}
-	return errors.Join(errs...)
+	return c.Err()
 }
 
 // events returns the kinds of event that o describes, and where each stands.
@@ -144,7 +130,7 @@ func (o Options) events() (kinds []Event, paths []string) {
 	switch {
 	case len(o.Events) > 0:
 		for i := range o.Events {
-			paths = append(paths, "events."+strconv.Itoa(i)+".data")
+			paths = append(paths, fmt.Sprintf("events[%d].data", i))
 		}
 		return slices.Clone(o.Events), paths
 	case o.Type == "" && o.Data == "":

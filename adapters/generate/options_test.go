@@ -30,13 +30,13 @@ func TestOptionsRefused(t *testing.T) {
 			o.Events = []Event{{Data: "b"}}
 		}, "events", "element of events"},
 		"reserved type":   {func(o *Options) { o.Type = "stream.gap" }, "type", "reserved"},
-		"type with break": {func(o *Options) { o.Events = []Event{{}, {Type: "a\ndata: b"}} }, "events.1.type", "one line"},
-		"weight of 0":     {func(o *Options) { o.Events = []Event{{Weight: new(0)}} }, "events.0.weight", "from 1"},
-		"weight too high": {func(o *Options) { o.Events = []Event{{Weight: new(1_000_001)}} }, "events.0.weight", "to 1000000"},
+		"type with break": {func(o *Options) { o.Events = []Event{{}, {Type: "a\ndata: b"}} }, "events[1].type", "one line"},
+		"weight of 0":     {func(o *Options) { o.Events = []Event{{Weight: new(0)}} }, "events[0].weight", "from 1"},
+		"weight too high": {func(o *Options) { o.Events = []Event{{Weight: new(1_000_001)}} }, "events[0].weight", "to 1000000"},
 		"weight in cycle": {func(o *Options) {
 			o.Choose = "cycle"
 			o.Events = []Event{{Weight: new(2)}}
-		}, "events.0.weight", "choose: random"},
+		}, "events[0].weight", "choose: random"},
 
 		"syntax":           {func(o *Options) { o.Data = "{{" }, "data", "unclosed action"},
 		"unknown function": {func(o *Options) { o.Data = "{{now}}" }, "data", `"now" not defined`},
@@ -44,7 +44,7 @@ func TestOptionsRefused(t *testing.T) {
 		"unknown variable": {func(o *Options) { o.Data = "{{.Vars.usr}}" }, "data", `"usr"`},
 		"range upside down": {func(o *Options) {
 			o.Events = []Event{{Data: "fine"}, {Data: "{{random 2 1}}"}}
-		}, "events.1.data", "2, is above the second, 1"},
+		}, "events[1].data", "2, is above the second, 1"},
 		"nothing to pick from": {func(o *Options) { o.Data = "{{pick}}" }, "data", "nothing to pick from"},
 		"too large":            {func(o *Options) { o.MaxBytes, o.Data = 3, "{{range 4}}x{{end}}" }, "data", "more than max_bytes, 3"},
 	} {

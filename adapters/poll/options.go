@@ -1,12 +1,7 @@
 package poll
 
 import (
-	"errors"
-	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"sidestream/adapters"
 )
@@ -92,23 +87,14 @@ func defaults() Options {
 // check returns an [adapters.OptionError] for each option, apart from URL,
 // whose value can't be used, joined.
 func (o Options) check() error {
-	var errs []error
-	refuse := func(bad bool, option, format string, args ...any) {
-		if bad {
-			errs = append(errs, adapters.BadOption(option, format, args...))
-		}
-	}
-	refuse(time.Duration(o.Every) < minEvery, "every", "%s is too short; polls are at least %s apart", o.Every, minEvery)
-	refuse(time.Duration(o.Every) > maxEvery, "every", "%s is too long; polls are at most %s apart", o.Every, maxEvery)
-	refuse(!(o.Jitter >= 0 && o.Jitter <= 1), "jitter", "%v is not a fraction from 0 to 1", o.Jitter) // NaN too
-	refuse(o.Timeout <= 0, "timeout", "%s is no time at all; a poll needs a bound above 0", o.Timeout)
-	refuse(o.MaxBody < 1 || o.MaxBody > maxMaxBody, "max_body", "%s is out of bounds; it is from 1 byte to %s", o.MaxBody, adapters.Size(maxMaxBody))
-	refuse(strings.HasPrefix(o.Type, "stream."), "type", `%q is reserved; types that start with "stream." are Sidestream's own`, o.Type)
-	refuse(!utf8.ValidString(o.Type) || strings.ContainsFunc(o.Type, unicode.IsControl), "type", "%q is not one line of text", o.Type)
-	oneOf := func(option, value string, valid ...string) {
-		refuse(!slices.Contains(valid, value), option, "%q is not known; valid: %s", value, strings.Join(valid, ", "))
-	}
-	oneOf("emit", o.Emit, emitSnapshot)
-	oneOf("body", o.Body, bodyAuto, bodyJSON, bodyText, bodyBytes)
-	return errors.Join(errs...)
+	var c adapters.OptionErrors
+	c.Refuse(time.Duration(o.Every) < minEvery, "every", "%s is too short; polls are at least %s apart", o.Every, minEvery)
+	c.Refuse(time.Duration(o.Every) > maxEvery, "every", "%s is too long; polls are at most %s apart", o.Every, maxEvery)
+	c.Fraction("jitter", o.Jitter)
+	c.Refuse(o.Timeout <= 0, "timeout", "%s is no time at all; a poll needs a bound above 0", o.Timeout)
+	c.Refuse(o.MaxBody < 1 || o.MaxBody > maxMaxBody, "max_body", "%s is out of bounds; it is from 1 byte to %s", o.MaxBody, adapters.Size(maxMaxBody))
+	c.Type("type", o.Type)
+	c.OneOf("emit", o.Emit, emitSnapshot)
+	c.OneOf("body", o.Body, bodyAuto, bodyJSON, bodyText, bodyBytes)
+	return c.Err()
 }

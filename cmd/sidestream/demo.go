@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,7 +13,6 @@ import (
 
 	"sidestream/cmd/sidestream/demo"
 	"sidestream/proxy"
-	"sidestream/proxy/strictyaml"
 )
 
 func newDemo() *cobra.Command {
@@ -47,7 +45,7 @@ func runDemo(cmd *cobra.Command, f *serveFlags) error {
 		return err
 	}
 	table := demo.Routes("http://" + behind.Addr().String())
-	config, err := proxy.Parse("demo.yaml", table, known(), strictyaml.References{Env: os.LookupEnv})
+	config, err := proxy.Parse("demo.yaml", table, known(), references())
 	if err != nil {
 		return reportErrors(cmd, err)
 	}

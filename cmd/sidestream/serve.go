@@ -46,8 +46,8 @@ func serve(cmd *cobra.Command, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
-	load := func() (*proxy.Config, error) {
-		config, err := proxy.Load(f.config, known())
+	load := func(data []byte) (*proxy.Config, error) {
+		config, err := proxy.Parse(f.config, data, known(), references())
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +59,11 @@ func serve(cmd *cobra.Command, f *serveFlags) error {
 		}
 		return config, nil
 	}
-	config, err := load()
+	data, err := os.ReadFile(f.config)
+	if err != nil {
+		return err
+	}
+	config, err := load(data)
 	if err != nil {
 		return reportErrors(cmd, err)
 	}
@@ -74,8 +78,11 @@ func serve(cmd *cobra.Command, f *serveFlags) error {
 
 	var group errgroup.Group
 	group.Go(func() error {
-		reloads(ctx, f.config, log, func() {
-			next, err := load()
+		reloads(ctx, f.config, data, log, func(data []byte, err error) {
+			var next *proxy.Config
+			if err == nil {
+				next, err = load(data)
+			}
 			if err != nil {
 				server.ReloadFailed(err)
 				return
@@ -91,20 +98,26 @@ func serve(cmd *cobra.Command, f *serveFlags) error {
 	return group.Wait()
 }
 
-// reloads calls reload when the file called name changes and on SIGHUP, one
-// call at a time, until ctx is done.
-func reloads(ctx context.Context, name string, log zerolog.Logger, reload func()) {
+// references are those that a routing table may make.
+func references() strictyaml.References {
+	return strictyaml.References{Env: os.LookupEnv, ReadFile: os.ReadFile}
+}
+
+// reloads calls reload with the content of the file called name when it is
+// another than the last one and on SIGHUP, one call at a time, until ctx is
+// done.
+func reloads(ctx context.Context, name string, last []byte, log zerolog.Logger, reload func(data []byte, err error)) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	changed := make(chan struct{}, 1)
 
+	changed := make(chan []byte)
 	var group errgroup.Group
 	group.Go(func() error {
-		err := proxy.Watch(ctx, name, func() {
+		err := watch(ctx, name, last, func(content []byte) {
 			select {
-			case changed <- struct{}{}:
-			default:
+			case changed <- content:
+			case <-ctx.Done():
 			}
 		})
 		if err != nil {
@@ -115,9 +128,9 @@ func reloads(ctx context.Context, name string, log zerolog.Logger, reload func()
 	for ctx.Err() == nil {
 		select {
 		case <-hangup:
-			reload()
-		case <-changed:
-			reload()
+			reload(os.ReadFile(name))
+		case content := <-changed:
+			reload(content, nil)
 		case <-ctx.Done():
 		}
 	}

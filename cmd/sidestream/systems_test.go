@@ -23,7 +23,7 @@ import (
 // its URL.
 func serveReference(t *testing.T) string {
 	t.Helper()
-	config, err := proxy.Load(reference, known())
+	config, err := validate(reference)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +25,7 @@ each with file, line and column; the exit code is 1 if there are any.`,
 			if len(args) == 1 {
 				config = args[0]
 			}
-			table, err := proxy.Load(config, known())
+			table, err := validate(config)
 			if asJSON {
 				return printValidation(cmd, config, table, err)
 			}
@@ -38,6 +39,14 @@ each with file, line and column; the exit code is 1 if there are any.`,
 	cmd.Flags().StringVarP(&config, "config", "c", "routes.yaml", "file with the routing table")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
+}
+
+func validate(name string) (*proxy.Config, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	return proxy.Parse(name, data, known(), references())
 }
 
 // validation is what validate --json prints.

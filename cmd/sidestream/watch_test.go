@@ -1,4 +1,4 @@
-package proxy
+package main
 
 import (
 	"context"
@@ -34,12 +34,12 @@ func TestWatch(t *testing.T) {
 	write(t, plain, "one")
 
 	for _, tt := range []struct {
-		name, file string
-		change     func()
+		name, file, before, after string
+		change                    func()
 	}{
-		{"symlink swap", mounted, func() { version("..v2", "two") }},
-		{"write in place", plain, func() { write(t, plain, "two") }},
-		{"replace by rename", plain, func() {
+		{"symlink swap", mounted, "one", "two", func() { version("..v2", "two") }},
+		{"write in place", plain, "one", "two", func() { write(t, plain, "two") }},
+		{"replace by rename", plain, "two", "three", func() {
 			write(t, plain+".new", "three")
 			if err := os.Rename(plain+".new", plain); err != nil {
 				t.Fatal(err)
@@ -48,18 +48,14 @@ func TestWatch(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
-			changed, done := make(chan struct{}, 10), make(chan error, 1)
-			started := make(chan struct{})
+			changed, done := make(chan string, 10), make(chan error, 1)
 			go func() {
-				done <- watch(ctx, tt.file, func() { close(started) }, func() { changed <- struct{}{} })
+				// Not what stands there, to learn when watching has begun.
+				done <- watch(ctx, tt.file, nil, func(content []byte) { changed <- string(content) })
 			}()
-			<-started
+			await(t, changed, tt.before)
 			tt.change()
-			select {
-			case <-changed:
-			case <-time.After(10 * time.Second):
-				t.Error("the change went unnoticed")
-			}
+			await(t, changed, tt.after)
 			cancel()
 			if err := <-done; err != nil {
 				t.Error(err)
@@ -68,26 +64,34 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+func await(t *testing.T, changed <-chan string, want string) {
+	t.Helper()
+	select {
+	case got := <-changed:
+		if got != want {
+			t.Errorf("changed to %q, want %q", got, want)
+		}
+	case <-time.After(10 * time.Second):
+		t.Errorf("the change to %q went unnoticed", want)
+	}
+}
+
 func TestWatchIgnoresWhatIsTheSame(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "routes.yaml")
 	write(t, file, "one")
 	ctx, cancel := context.WithCancel(t.Context())
 	changed, done := make(chan string, 10), make(chan error, 1)
-	started := make(chan struct{})
-	go func() {
-		done <- watch(ctx, file, func() { close(started) }, func() {
-			content, _ := os.ReadFile(file)
-			changed <- string(content)
-		})
-	}()
-	<-started
-	write(t, file, "one") // touched
+	go func() { done <- watch(ctx, file, []byte("one"), func(content []byte) { changed <- string(content) }) }()
 	write(t, file+".other", "x")
-	time.Sleep(3 * settle) // for what should not happen
-	write(t, file, "two")
-	if got := <-changed; got != "two" {
-		t.Errorf("first change: got %q, want two", got)
+	if err := os.Chtimes(file, time.Time{}, time.Now()); err != nil {
+		t.Error(err)
 	}
+	time.Sleep(3 * settle) // for what should not happen
+	write(t, file+".new", "two")
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Error(err)
+	}
+	await(t, changed, "two")
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)

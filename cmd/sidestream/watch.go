@@ -1,4 +1,4 @@
-package proxy
+package main
 
 import (
 	"bytes"
@@ -15,16 +15,11 @@ import (
 // kubelets write in several steps.
 const settle = 100 * time.Millisecond
 
-// Watch calls changed, one call at a time, whenever the content of the file
-// called name has changed, until ctx is done. It follows the directory, not
-// the file, since editors replace files and a kubelet replaces a ConfigMap by
-// renaming the symbolic link "..data" beside it.
-func Watch(ctx context.Context, name string, changed func()) error {
-	return watch(ctx, name, func() {}, changed)
-}
-
-// watch is Watch that says when nothing will be missed any more.
-func watch(ctx context.Context, name string, started, changed func()) error {
+// watch calls changed, one call at a time, whenever the content of the file
+// called name is another than the last one, until ctx is done. It follows the
+// directory, not the file, since editors replace files and a kubelet replaces
+// a ConfigMap by renaming the symbolic link "..data" beside it.
+func watch(ctx context.Context, name string, last []byte, changed func(content []byte)) error {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return err
@@ -33,9 +28,7 @@ func watch(ctx context.Context, name string, started, changed func()) error {
 	if err := w.Add(filepath.Dir(name)); err != nil {
 		return err
 	}
-	last, _ := os.ReadFile(name)
-	started()
-	quiet := time.NewTimer(0)
+	quiet := time.NewTimer(0) // it may have changed since it was read
 	defer quiet.Stop()
 	for {
 		select {
@@ -51,7 +44,7 @@ func watch(ctx context.Context, name string, started, changed func()) error {
 			now, err := os.ReadFile(name)
 			if err == nil && !bytes.Equal(now, last) {
 				last = now
-				changed()
+				changed(now)
 			}
 		case <-ctx.Done():
 			return nil
