@@ -1,0 +1,17 @@
+// Package e2e tests the sidestream binary against real software: nginx as the
+// application behind it, Chromium, the npm package eventsource and curl as
+// its clients, and signals, cut connections and garbage as its surroundings.
+//
+// It is a module of its own, so that what only tests need is no dependency of
+// the program. setup.sh installs the software; then
+//
+//	go test -race ./...
+//
+// builds the binary and runs everything. Environment variables:
+//
+//	E2E_RACE=1       builds the binary with the race detector
+//	E2E_BINARY=path  runs that binary instead of building one
+//
+// The numbers in tests' comments and names (W2, C1, R6, X5, …) are those of
+// the requirements that the test proves.
+package e2e

@@ -1,0 +1,92 @@
+package e2e
+
+import (
+	"bytes"
+	"os/exec"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// A process is a program under test, with what it writes.
+type process struct {
+	cmd    *exec.Cmd
+	output *transcript
+	exited chan struct{} // closed when the program has ended
+}
+
+// launch starts a program. At the end of the test it is killed if it still
+// runs, and what it wrote is shown if the test has failed.
+func launch(tb testing.TB, name string, args ...string) *process {
+	tb.Helper()
+	p := &process{cmd: exec.Command(name, args...), output: &transcript{}, exited: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
+	if err := p.cmd.Start(); err != nil {
+		tb.Fatalf("start %s: %v (setup.sh installs what the tests need)", name, err)
+	}
+	go func() {
+		defer close(p.exited)
+		_ = p.cmd.Wait() // the tests look at the exit code
+	}()
+	tb.Cleanup(func() {
+		p.kill()
+		if tb.Failed() {
+			tb.Logf("%s wrote:\n%s", name, p.output.tail(16<<10))
+		}
+	})
+	return p
+}
+
+// kill ends the program as a crash would, and waits for it.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // it may be gone already
+	<-p.exited
+}
+
+func (p *process) signal(tb testing.TB, s syscall.Signal) {
+	tb.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		tb.Fatalf("signal %v: %v", s, err)
+	}
+}
+
+// running reports whether the program has not ended.
+func (p *process) running() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// exitCode waits for the program to end.
+func (p *process) exitCode(tb testing.TB) int {
+	tb.Helper()
+	wait(tb, "the end of the process", func() (any, bool) { return "a running process", !p.running() })
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// A transcript is what a process has written so far.
+type transcript struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *transcript) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *transcript) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// tail returns the last n bytes.
+func (o *transcript) tail(n int) string {
+	s := o.String()
+	return s[max(0, len(s)-n):]
+}
