@@ -52,11 +52,25 @@ http {
 		root {{dir}}/www;
 		etag on;
 		if (-f $request_filename.gone) { return 410; }
+		{{more}}
 	}
 }
 `
 
 func startNginx(tb testing.TB) *nginx {
+	tb.Helper()
+	return startNginxWith(tb, "")
+}
+
+// startNginxInFront runs nginx as a proxy in front of the server at url, with
+// nothing said but that.
+func startNginxInFront(tb testing.TB, url string) *nginx {
+	tb.Helper()
+	return startNginxWith(tb, "location / { proxy_pass "+url+"; }")
+}
+
+// startNginxWith runs nginx with more directives for its server.
+func startNginxWith(tb testing.TB, more string) *nginx {
 	tb.Helper()
 	n := &nginx{dir: tb.TempDir(), address: net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(tb)))}
 	n.url = "http://" + n.address
@@ -65,7 +79,7 @@ func startNginx(tb testing.TB) *nginx {
 			tb.Fatal(err)
 		}
 	}
-	config := strings.NewReplacer("{{dir}}", n.dir, "{{address}}", n.address).Replace(nginxConfig)
+	config := strings.NewReplacer("{{dir}}", n.dir, "{{address}}", n.address, "{{more}}", more).Replace(nginxConfig)
 	writeFile(tb, filepath.Join(n.dir, "nginx.conf"), config)
 	n.start(tb)
 	return n

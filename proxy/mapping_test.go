@@ -7,6 +7,7 @@ import (
 	"sidestream/adapters"
 )
 
+// Payloads made by expressions are JSON on a single line (W7).
 func TestExpressions(t *testing.T) {
 	inWorld(t, `
 routes:

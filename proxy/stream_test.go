@@ -13,7 +13,7 @@ func TestResponse(t *testing.T) {
 	inWorld(t, `routes: [{path: /p, log: {name: p}, headers: {X-Team: a}}]`, func(w *world) {
 		c := w.connect("/p")
 		defer c.drop()
-		// R1
+		// R1, C8
 		for name, want := range map[string]string{
 			"Content-Type":      "text/event-stream",
 			"Cache-Control":     "no-cache, no-transform",
@@ -26,7 +26,8 @@ func TestResponse(t *testing.T) {
 				t.Errorf("%s: got %q, want %q", name, got, want)
 			}
 		}
-		// R2: the upstream has said nothing yet. W6, C2: no blank line.
+		// R2: the upstream has said nothing yet. W6, C2: no blank line. C4: no
+		// byte order mark.
 		if got, want := c.bytes(), "retry: 3000\n"; got != want {
 			t.Errorf("first bytes: got %q, want %q", got, want)
 		}
@@ -177,6 +178,7 @@ func TestMaxAge(t *testing.T) {
 	})
 }
 
+// R7, and X7: a job's progress that ends by itself.
 func TestEnd(t *testing.T) {
 	inWorld(t, `
 routes:

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -42,6 +44,43 @@ func serveReference(t *testing.T) string {
 		}
 	})
 	return "http://" + listeners.Public[0].Addr().String()
+}
+
+// X3, in virtual time: 30 events of four types, then the end, and 204 for who
+// comes back.
+func TestReferenceDemo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config, err := validate(reference)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := proxy.New(config, proxy.Settings{Log: zerolog.Nop()})
+		request := func(id string) *httptest.ResponseRecorder {
+			rec := httptest.NewRecorder()
+			req := httptest.NewRequest(http.MethodGet, "/events/demo", http.NoBody)
+			req.Header.Set("Accept", "text/event-stream")
+			req.Header.Set("Last-Event-ID", id)
+			server.ServeHTTP(rec, req) // until the stream has ended
+			return rec
+		}
+		dec := eventstream.NewDecoder(request("").Body, nil)
+		types, last := map[string]int{}, eventstream.Event{}
+		for {
+			e, err := dec.Next()
+			if err != nil {
+				break
+			}
+			types[e.Type]++
+			last = e
+		}
+		sum := types["coinToss"] + types["dieRoll"] + types["catFact"] + types["meme"]
+		if sum != 30 || len(types) != 5 || last.Type != "stream.end" || last.ID != "-1" {
+			t.Errorf("got %v, last of id %q; want 30 events of four types, and the end", types, last.ID)
+		}
+		if got := request(last.ID).Code; got != http.StatusNoContent {
+			t.Errorf("with the last id: got status %d, want 204", got)
+		}
+	})
 }
 
 // listen asks for a stream as a client that has the event with this id.
