@@ -1,12 +1,6 @@
 package proxy
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"fmt"
-	stdlog "log"
-	"net"
 	"net/http"
 	"slices"
 	"sync"
@@ -14,7 +8,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/sync/errgroup"
 
 	"sidestream/proxy/feed"
 )
@@ -27,6 +20,7 @@ type Server struct {
 
 	table    atomic.Pointer[table]
 	reload   sync.Mutex // held while a table is replaced
+	retired  bool       // no table follows; guarded by reload
 	clients  limit
 	streams  limit
 	catchups limit
@@ -75,6 +69,16 @@ func (s *Server) Reload(config *Config) {
 	s.log.Info().Int("routes", len(config.Routes)).Msg("routing table reloaded")
 }
 
+// retire takes the table out of service for good.
+func (s *Server) retire() {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	s.retired = true
+	for _, p := range s.table.Load().endpoints {
+		p.shut()
+	}
+}
+
 func sameListeners(a, b *Config) bool {
 	return slices.Equal(a.Listen, b.Listen) && a.Admin == b.Admin &&
 		a.Limits.HeaderBytes == b.Limits.HeaderBytes &&
@@ -92,6 +96,9 @@ func (s *Server) ReloadFailed(err error) {
 func (s *Server) install(config *Config) {
 	s.reload.Lock()
 	defer s.reload.Unlock()
+	if s.retired {
+		return
+	}
 	before := s.table.Load()
 	next := newTable(config, before, s)
 	s.clients.most.Store(int64(config.Limits.Clients))
@@ -116,183 +123,6 @@ func (s *Server) install(config *Config) {
 // ServeHTTP routes a request by the table in service.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.table.Load().ServeHTTP(w, r)
-}
-
-// Listeners are where a server is reached.
-type Listeners struct {
-	Public []net.Listener
-	Admin  net.Listener // nil for none
-}
-
-// Listen opens the listeners that config names.
-func Listen(ctx context.Context, config *Config) (l Listeners, err error) {
-	defer func() {
-		if err != nil {
-			l.close()
-			l = Listeners{}
-		}
-	}()
-	var lc net.ListenConfig
-	for _, addr := range config.Listen {
-		ln, err := lc.Listen(ctx, "tcp", addr)
-		if err != nil {
-			return l, fmt.Errorf("listen: %w", err)
-		}
-		l.Public = append(l.Public, ln)
-	}
-	if config.Admin != "" && config.Admin != "off" {
-		if l.Admin, err = lc.Listen(ctx, "tcp", config.Admin); err != nil {
-			return l, fmt.Errorf("admin: %w", err)
-		}
-	}
-	return l, nil
-}
-
-func (l Listeners) close() {
-	for _, ln := range l.Public {
-		_ = ln.Close()
-	}
-	if l.Admin != nil {
-		_ = l.Admin.Close()
-	}
-}
-
-// trimInterval is how often streams forget what is older than their history.
-const trimInterval = 10 * time.Second
-
-// unwind bounds the time that handlers take to return once their connections
-// are closed.
-const unwind = 5 * time.Second
-
-// Run serves until ctx is done, then drains: not ready; after the drain's
-// delay clients are sent away, spread over its window; then requests that
-// still pass through have until its timeout. When Run returns, nothing of
-// the server is left running. It is to be called once.
-func (s *Server) Run(ctx context.Context, l Listeners) error {
-	// What outlasts the drain ends with base. net/http would not wait for
-	// upgraded connections, nor end them.
-	base, end := context.WithCancel(context.WithoutCancel(ctx))
-	defer end()
-	public := s.httpServer(s)
-	public.BaseContext = func(net.Listener) context.Context { return base }
-	admin := s.httpServer(s.adminHandler())
-	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
-	serve := func(srv *http.Server, ln net.Listener) {
-		s.log.Info().Stringer("address", ln.Addr()).Bool("admin", srv == admin).Msg("listening")
-		group.Go(func() error {
-			if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-				return err
-			}
-			return nil
-		})
-	}
-	for _, ln := range l.Public {
-		serve(public, ln)
-	}
-	if l.Admin != nil {
-		serve(admin, l.Admin)
-	}
-	stop := make(chan struct{})
-	group.Go(func() error {
-		s.trim(stop)
-		return nil
-	})
-
-	select {
-	case <-ctx.Done():
-		s.drain(failed, public)
-	case <-failed.Done(): // a listener broke
-	}
-	close(stop)
-	end()
-	_ = public.Close()
-	_ = admin.Close()
-	err := group.Wait()
-	for _, p := range s.table.Load().endpoints {
-		p.shut()
-	}
-	s.running.Wait()
-	pause(context.WithoutCancel(ctx), unwind, s.nothingPasses)
-	s.transport.CloseIdleConnections()
-	return err
-}
-
-func (s *Server) httpServer(h http.Handler) *http.Server {
-	limits := s.table.Load().config.Limits
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
-	return &http.Server{
-		Handler:           h,
-		Protocols:         &protocols,
-		ReadHeaderTimeout: time.Duration(limits.HeaderTimeout),
-		IdleTimeout:       time.Duration(limits.IdleTimeout),
-		MaxHeaderBytes:    int(limits.HeaderBytes),
-		ErrorLog:          stdlog.New(complaints{s.log}, "", 0),
-	}
-}
-
-// complaints takes what net/http has to say about clients, which is noise
-// unless one looks for it.
-type complaints struct{ log zerolog.Logger }
-
-func (c complaints) Write(line []byte) (int, error) {
-	c.log.Debug().Str("message", string(bytes.TrimSpace(line))).Send()
-	return len(line), nil
-}
-
-// drain sends clients away and waits for what is under way. Until they have
-// left, connections are accepted: a load balancer may be slow to notice, and
-// its 502 would end an EventSource for good.
-func (s *Server) drain(ctx context.Context, public *http.Server) {
-	d := s.table.Load().config.Drain
-	s.ready.Store(false)
-	s.log.Info().Stringer("delay", d.Delay).Stringer("window", d.Window).Msg("draining")
-	public.SetKeepAlivesEnabled(false)
-	pause(ctx, time.Duration(d.Delay), func() bool { return ctx.Err() != nil })
-	close(s.draining)
-	pause(ctx, time.Duration(d.Window), func() bool { return s.clients.have.Load() == 0 })
-
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.Timeout))
-	defer cancel()
-	if err := public.Shutdown(ctx); err != nil {
-		s.log.Warn().Err(err).Msg("not everything ended in time")
-	}
-	pause(ctx, time.Duration(d.Timeout), s.nothingPasses)
-}
-
-func (s *Server) nothingPasses() bool { return s.passing.Load() == 0 }
-
-// pause waits for d, or until ctx is done, or until done says so.
-func pause(ctx context.Context, d time.Duration, done func() bool) {
-	over := time.NewTimer(d)
-	defer over.Stop()
-	look := time.NewTicker(50 * time.Millisecond)
-	defer look.Stop()
-	for !done() {
-		select {
-		case <-look.C:
-		case <-over.C:
-			return
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func (s *Server) trim(stop <-chan struct{}) {
-	ticker := time.NewTicker(trimInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			for _, p := range s.table.Load().endpoints {
-				p.trim()
-			}
-		case <-stop:
-			return
-		}
-	}
 }
 
 func (s *Server) isDraining() bool {

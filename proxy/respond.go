@@ -1,0 +1,219 @@
+package proxy
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"sidestream/adapters"
+	"sidestream/proxy/eventstream"
+	"sidestream/proxy/feed"
+)
+
+// fixedHeaders are those of every stream (R1), which routes can't change.
+func fixedHeaders() []string {
+	return []string{
+		"Content-Type", "Cache-Control", "X-Accel-Buffering", "Connection", "Content-Length",
+		"Content-Encoding", "Transfer-Encoding", "Trailer", "Upgrade",
+	}
+}
+
+// ServeHTTP answers a request for the route's stream.
+func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	vars, bad := p.variables(r, query)
+	if bad != nil {
+		http.Error(w, bad.msg, bad.status)
+		return
+	}
+	id := lastEventID(r.Header, query)
+	if id == p.End.ID {
+		w.WriteHeader(http.StatusNoContent) // R5, R7: the stream has ended; stay away
+		return
+	}
+	if r.Method == http.MethodHead {
+		p.writeHeader(w, r)
+		return
+	}
+	if p.server.isDraining() {
+		p.turnAway(w, r, leftDrain)
+		return
+	}
+	if !p.enter() {
+		p.turnAway(w, r, leftNoRoom)
+		return
+	}
+	defer p.leave()
+
+	s, start, err := p.acquire(streamKey(p.vars, vars), vars) //nolint:contextcheck // a stream outlives the request that opens it
+	switch {
+	case errors.Is(err, errNoRoom):
+		p.turnAway(w, r, leftNoRoom)
+		return
+	case errors.Is(err, adapters.ErrBadVariable):
+		p.log.Debug().Err(err).Msg("variable refused")
+		http.NotFound(w, r)
+		return
+	case err != nil:
+		p.log.Error().Err(err).Msg("source can't be opened")
+		p.turnAway(w, r, leftUnopened)
+		return
+	}
+	defer p.release(s)
+	p.serve(w, r, s, start, id)
+}
+
+// enter counts a client in, if there is room.
+func (p *endpoint) enter() bool {
+	if !p.server.clients.take() {
+		return false
+	}
+	if p.clients.Add(1) > int64(p.MaxClients) {
+		p.leave()
+		return false
+	}
+	return true
+}
+
+func (p *endpoint) leave() {
+	p.clients.Add(-1)
+	p.server.clients.give()
+}
+
+// serve runs the client on its stream.
+func (p *endpoint) serve(w http.ResponseWriter, r *http.Request, s *stream, start feed.Cursor, id string) {
+	p.metrics.clients.Inc()
+	defer p.metrics.clients.Dec()
+	since := time.Now()
+	log := s.log.With().Str("client", r.RemoteAddr).Logger()
+	log.Debug().Bool("resumes", id != "").Msg("client connected")
+
+	p.writeHeader(w, r)
+	out := newSink(w, r, time.Duration(p.WriteTimeout))
+	out.write(eventstream.AppendRetry(nil, time.Duration(p.Retry)))
+	why := leftGone
+	if out.flush() == nil { // R2: before the upstream says anything
+		why = newClient(s, out, start, id).run(r.Context())
+		p.farewell(out, why)
+	}
+	p.metrics.departed(why)
+	log.Debug().Str("reason", string(why)).Int64("bytes", out.bytes).Dur("age", time.Since(since)).Msg("client left")
+}
+
+// farewell tells a client that has to leave when to come back: not with all
+// the others.
+func (p *endpoint) farewell(out *sink, why departure) {
+	switch why {
+	case leftGone, leftWriteTimeout, leftEnded:
+		return
+	case leftNoRoom, leftUnopened, leftFailed:
+		out.write(p.spread(p.server.retry()))
+	default:
+		out.write(p.spread(time.Duration(p.Retry)))
+	}
+	_ = out.flush() // it is leaving either way
+}
+
+// spread is a retry line with the given time, or up to twice as much.
+func (p *endpoint) spread(d time.Duration) []byte {
+	return eventstream.AppendRetry(nil, d+rand.N(d+1))
+}
+
+// turnAway answers a client that can't be served now. Any status but 200
+// would end its EventSource for good (R6).
+func (p *endpoint) turnAway(w http.ResponseWriter, r *http.Request, why departure) {
+	p.writeHeader(w, r)
+	out := newSink(w, r, time.Duration(p.WriteTimeout))
+	p.farewell(out, why)
+	p.metrics.departed(why)
+}
+
+func (p *endpoint) writeHeader(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	for name, value := range p.Headers {
+		h.Set(name, value)
+	}
+	h.Set("Content-Type", eventStreamType)
+	h.Set("Cache-Control", "no-cache, no-transform")
+	h.Set("X-Accel-Buffering", "no")
+	h.Add("Vary", "Accept")
+	if r.ProtoMajor == 1 && r.ProtoMinor == 1 {
+		h.Set("Connection", "keep-alive")
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+type badRequest struct {
+	status int
+	msg    string
+}
+
+// variables takes the route's variables from the request.
+func (p *endpoint) variables(r *http.Request, query url.Values) (adapters.Vars, *badRequest) {
+	vars := make(adapters.Vars, len(p.vars))
+	for _, name := range p.vars {
+		if slices.Contains(p.Query, name) {
+			continue
+		}
+		if vars[name] = r.PathValue(name); !fitsVariable(vars[name]) {
+			return nil, &badRequest{http.StatusNotFound, "404 page not found"}
+		}
+	}
+	for _, name := range p.Query {
+		values := query[name]
+		if len(values) == 0 {
+			continue
+		}
+		if len(values) > 1 || !fitsVariable(values[0]) {
+			return nil, &badRequest{http.StatusBadRequest, fmt.Sprintf("the query parameter %s can't be used: one value, of text, at most %d bytes", name, adapters.MaxVar)}
+		}
+		vars[name] = values[0]
+	}
+	if p.factory.Capabilities().WholeURL {
+		for name := range query {
+			if !slices.Contains(p.Query, name) && !isLastEventIDParam(name) {
+				return nil, &badRequest{http.StatusBadRequest, "a query parameter of this request is not one of the route's (its query: list), and would have no effect on the stream"}
+			}
+		}
+	}
+	return vars, nil
+}
+
+// fitsVariable reports whether s may be a variable's value at all; the
+// adapter may be stricter.
+func fitsVariable(s string) bool {
+	return len(s) <= adapters.MaxVar && utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
+}
+
+// streamKey tells streams of one route apart. An absent variable is not an
+// empty one.
+func streamKey(names []string, vars adapters.Vars) string {
+	var b strings.Builder
+	for _, name := range names {
+		if value, ok := vars[name]; ok {
+			b.WriteByte('=')
+			b.WriteString(value)
+		}
+		b.WriteByte(0)
+	}
+	return b.String()
+}
+
+// logVars are the variables of the path as fields of a log line. Query
+// parameters may be secrets, and are left out.
+func (p *endpoint) logVars(vars adapters.Vars) map[string]any {
+	fields := make(map[string]any, len(vars))
+	for name, value := range vars {
+		if !slices.Contains(p.Query, name) {
+			fields["var."+name] = value[:min(len(value), 64)]
+		}
+	}
+	return fields
+}
