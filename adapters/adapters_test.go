@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/textproto"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -156,6 +158,26 @@ func TestErrors(t *testing.T) {
 		if got := adapters.Reason(tt.err); got != tt.want {
 			t.Errorf("%v: got %q, want %q", tt.err, got, tt.want)
 		}
+	}
+}
+
+func TestQuoteless(t *testing.T) {
+	plain := errors.New("plain")
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{plain, "plain"},
+		{&url.Error{Op: "Get", URL: "http://x/?token=hunter2", Err: plain}, "plain"},
+		{fmt.Errorf("read: %w", textproto.ProtocolError("missing colon: hunter2")), "the peer's answer is not well-formed HTTP"},
+		{errors.New(`net/http: malformed HTTP response "hunter2"`), "the peer's answer is not well-formed HTTP"},
+	} {
+		if got := adapters.Quoteless(tt.err); got.Error() != tt.want {
+			t.Errorf("%v: got %q, want %q", tt.err, got, tt.want)
+		}
+	}
+	if got := adapters.Quoteless(nil); got != nil {
+		t.Errorf("nil: got %v", got)
 	}
 }
 

@@ -10,8 +10,10 @@ import (
 
 // A Duration is a span of time in configuration, written as Go does: "250ms",
 // "2s", "1h30m". A bare number is refused, except 0, since its unit would be
-// a guess. Negative durations are refused.
+// a guess. Negative durations and those of more than a year are refused.
 type Duration time.Duration
+
+const maxDuration = 365 * 24 * time.Hour
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (d *Duration) UnmarshalText(text []byte) error {
@@ -21,6 +23,8 @@ func (d *Duration) UnmarshalText(text []byte) error {
 		return fmt.Errorf(`%q is not a duration; write a number with a unit, such as "250ms", "2s" or "1h30m"`, text)
 	case v < 0:
 		return fmt.Errorf("%q is negative; a duration here is 0 or more", text)
+	case v > maxDuration:
+		return fmt.Errorf("%q is too long; a duration here is a year (8760h) at most", text)
 	}
 	*d = Duration(v)
 	return nil

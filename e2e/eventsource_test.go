@@ -200,7 +200,7 @@ func testEnd(t *testing.T, listen listen) { //nolint:thelper // a test, run with
 
 // R3, C2: heartbeats keep the connection warm, and no listener hears them.
 func testHeartbeats(t *testing.T, listen listen) { //nolint:thelper // a test, run with each client
-	n, s, network := onStage(t, "    heartbeat: 20ms")
+	n, s, network := onStage(t, "    heartbeat: 50ms")
 	ask := listen(t, network.url, "/doc.json")
 	want := []heard{{Kind: "open", State: 1}, {Kind: "message", Data: `{"v":0}`, State: 1}}
 	awaitHeard(t, ask, want)

@@ -45,6 +45,11 @@ type Limits struct {
 	HeaderTimeout adapters.Duration `yaml:"header_timeout"`
 	IdleTimeout   adapters.Duration `yaml:"idle_timeout"`
 
+	// StallTimeout bounds how long an HTTP/2 connection may take no byte or
+	// leave a ping unanswered; write_timeout of routes bounds each stream on
+	// it. Default 20s.
+	StallTimeout adapters.Duration `yaml:"stall_timeout"`
+
 	// Retry is how long a client that finds no room is told to wait before
 	// it tries again; each gets this and up to as much again. Default 15s.
 	Retry adapters.Duration `yaml:"retry"`
@@ -53,7 +58,7 @@ type Limits struct {
 func defaultLimits() Limits {
 	return Limits{
 		Clients: 50_000, Streams: 10_000, Catchups: 100, HeaderBytes: 64 << 10,
-		HeaderTimeout: seconds(10), IdleTimeout: seconds(120), Retry: seconds(15),
+		HeaderTimeout: seconds(10), IdleTimeout: seconds(120), StallTimeout: seconds(20), Retry: seconds(15),
 	}
 }
 
@@ -179,7 +184,7 @@ func defaultOptions() Options {
 		Event:        mapping.DefaultSpec(),
 		Retry:        seconds(3),
 		Heartbeat:    Heartbeat{Every: seconds(15)},
-		History:      History{Events: 1024, Bytes: 8 << 20, Keys: 10_000},
+		History:      History{Events: 1024, Bytes: 8 << 20, Keys: 10_000, KeyBytes: 64 << 20},
 		Linger:       seconds(10),
 		End:          End{ID: "-1", Event: typeEnd, Data: "{}"},
 		Slow:         SlowDisconnect,
@@ -215,6 +220,10 @@ type History struct {
 	Bytes  adapters.Size     `yaml:"bytes"`  // default 8MiB
 	Age    adapters.Duration `yaml:"age"`    // default 0: any
 	Keys   int               `yaml:"keys"`   // keys whose newest event is kept; default 10000
+
+	// KeyBytes bounds what is kept for keys, in addition to Bytes. Default
+	// 64MiB.
+	KeyBytes adapters.Size `yaml:"key_bytes"`
 
 	// Replay is how much of it a client gets that comes for the first time:
 	// none (the default), all, or a number of events.

@@ -68,6 +68,9 @@ func (p *endpoint) acquire(key string, vars adapters.Vars) (s *stream, start fee
 
 // open starts a stream. p.mu is held.
 func (p *endpoint) open(key string, vars adapters.Vars) (*stream, error) {
+	if len(p.streams) >= p.MaxStreams || p.server.streams.full() {
+		p.closeIdle() // a client that is here outweighs one that may come back
+	}
 	if len(p.streams) >= p.MaxStreams || !p.server.streams.take() {
 		return nil, errNoRoom
 	}
@@ -94,7 +97,9 @@ func (p *endpoint) open(key string, vars adapters.Vars) (*stream, error) {
 			Bytes:  int64(p.History.Bytes),
 			Age:    time.Duration(p.History.Age),
 			Keys:   p.History.Keys,
-			Latest: p.Slow == SlowLatest,
+
+			KeyBytes: int64(p.History.KeyBytes),
+			Latest:   p.Slow == SlowLatest,
 		}),
 		log:    log,
 		cancel: cancel,
@@ -126,6 +131,7 @@ func (p *endpoint) release(s *stream) {
 		p.close(s)
 		return
 	}
+	s.idleSince = time.Now()
 	s.linger = time.AfterFunc(time.Duration(p.Linger), func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -146,6 +152,21 @@ func (p *endpoint) close(s *stream) {
 	p.server.streams.give()
 	p.metrics.streamClosed(s.condition.Swap(&condition{state: sourceClosed}).state)
 	s.log.Info().Msg("stream closed")
+}
+
+// closeIdle closes the stream that has been without clients for longest, if
+// there is one. p.mu is held.
+func (p *endpoint) closeIdle() {
+	var idle *stream
+	for _, s := range p.streams {
+		if s.linger != nil && (idle == nil || s.idleSince.Before(idle.idleSince)) {
+			idle = s
+		}
+	}
+	if idle != nil {
+		idle.linger.Stop()
+		p.close(idle)
+	}
 }
 
 // shut takes the endpoint out of service: clients are told to come back, and

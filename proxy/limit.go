@@ -22,4 +22,6 @@ func (l *limit) take() bool {
 	return true
 }
 
+func (l *limit) full() bool { return l.have.Load() >= l.most.Load() }
+
 func (l *limit) give() { l.have.Add(-1) }

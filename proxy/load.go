@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/net/http/httpguts"
@@ -44,6 +45,9 @@ func Parse(name string, data []byte, known *adapters.Registry, refs strictyaml.R
 	cfg := &Config{Listen: f.Listen, Admin: f.Admin, Limits: f.Limits, Drain: f.Drain}
 	var reachable bool
 	cfg.Upstream, reachable = l.upstream(doc.Root, "upstream", f.Upstream)
+	if len(f.Listen) == 0 {
+		doc.Errorf(strictyaml.Find(doc.Root, "listen"), "listen", "names no address; one such as :8080 is needed")
+	}
 	l.limits(f.Limits)
 	l.defaults(f.Defaults)
 	for i := range f.Routes {
@@ -60,6 +64,10 @@ func Parse(name string, data []byte, known *adapters.Registry, refs strictyaml.R
 	}
 	return cfg, nil
 }
+
+// minHeartbeat is the shortest time between heartbeats: many of a short one
+// are a load and serve nobody.
+const minHeartbeat = 50 * time.Millisecond
 
 // loader makes routes of nodes.
 type loader struct {
@@ -82,6 +90,7 @@ func (l *loader) limits(limits Limits) {
 		{"header_bytes", int64(limits.HeaderBytes)},
 		{"header_timeout", int64(limits.HeaderTimeout)},
 		{"idle_timeout", int64(limits.IdleTimeout)},
+		{"stall_timeout", int64(limits.StallTimeout)},
 		{"retry", int64(limits.Retry)},
 	} {
 		if f.value <= 0 {
@@ -156,6 +165,7 @@ func (l *loader) checkPattern(n *yaml.Node, path string, r *Route) bool {
 	if !httpguts.ValidHeaderFieldName(r.Method) || strings.ToUpper(r.Method) != r.Method {
 		ok = complain("method", "%q is not a method; write GET or POST, say", r.Method)
 	}
+	r.Host = strings.ToLower(r.Host)
 	if strings.ContainsAny(r.Host, "/{}: ") {
 		ok = complain("host", "%q is not a host name without a port", r.Host)
 	}
@@ -202,6 +212,7 @@ func (l *loader) checkOptions(n *yaml.Node, path string, r *Route) bool {
 		{"history.events", int64(r.History.Events)},
 		{"history.bytes", int64(r.History.Bytes)},
 		{"history.keys", int64(r.History.Keys)},
+		{"history.key_bytes", int64(r.History.KeyBytes)},
 		{"max_event_size", int64(r.MaxEventSize)},
 		{"write_timeout", int64(r.WriteTimeout)},
 		{"max_clients", int64(r.MaxClients)},
@@ -214,6 +225,9 @@ func (l *loader) checkOptions(n *yaml.Node, path string, r *Route) bool {
 		if f.value <= 0 {
 			ok = complain(f.name, "must be more than 0")
 		}
+	}
+	if every := time.Duration(r.Heartbeat.Every); every > 0 && every < minHeartbeat {
+		ok = complain("heartbeat.every", "%v is too short; it is 0, for none, or %v and more", every, minHeartbeat)
 	}
 	if r.Heartbeat.Event != "" && r.Heartbeat.Every == 0 {
 		ok = complain("heartbeat.event", "has no effect, since heartbeat.every is 0; leave one of them out")

@@ -10,6 +10,9 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"sidestream/adapters"
+	"sidestream/proxy/eventstream"
 )
 
 // newTransport returns the transport to applications. Bodies are passed on
@@ -52,7 +55,15 @@ func newPassthrough(upstream *url.URL, s *Server) http.Handler {
 			if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 				return // the client is gone
 			}
-			log.Warn().Err(err).Str("method", r.Method).Msg("upstream can't be reached")
+			log.Warn().Err(adapters.Quoteless(err)).Str("method", r.Method).Msg("upstream can't be reached")
+			if wantsStream(r.Header) {
+				// The application's own stream. Without a proxy the browser
+				// would try again, and after a 502 it never does (R6).
+				s.metrics.passedThrough(http.StatusOK)
+				writeStreamHeader(w, r)
+				_, _ = w.Write(eventstream.AppendRetry(nil, s.retry()))
+				return
+			}
 			s.metrics.passedThrough(http.StatusBadGateway)
 			http.Error(w, "the application behind this proxy can't be reached", http.StatusBadGateway)
 		},
@@ -73,8 +84,9 @@ func newPassthrough(upstream *url.URL, s *Server) http.Handler {
 // escape a character that browsers don't, or ReverseProxy would drop a query
 // parameter that it can't parse.
 func keepTarget(r *httputil.ProxyRequest, upstream *url.URL) {
-	r.Out.URL.RawQuery = r.In.URL.RawQuery
-	path, _, _ := strings.Cut(r.In.RequestURI, "?")
+	// HTTP/2 can carry a space, which would end the target in HTTP/1.1.
+	r.Out.URL.RawQuery = strings.ReplaceAll(r.In.URL.RawQuery, " ", "%20")
+	path, _, _ := strings.Cut(strings.ReplaceAll(r.In.RequestURI, " ", "%20"), "?")
 	if base := strings.TrimSuffix(upstream.EscapedPath(), "/"); strings.HasPrefix(path, "/") && !strings.HasPrefix(base+path, "//") {
 		r.Out.URL.Opaque = base + path
 	}

@@ -22,6 +22,9 @@ const (
 	droppedUnwritten = "unwritable"
 )
 
+// maxKey is the longest key of an event, in bytes.
+const maxKey = 1024
+
 // A refusal says why an event of the source can't be delivered.
 type refusal struct {
 	reason string // one of the constants above
@@ -91,6 +94,14 @@ func (f *refiner) finish(e *adapters.Event) error {
 	}
 	if strings.HasPrefix(e.Type, adapters.ReservedPrefix) {
 		return &refusal{droppedReserved, fmt.Errorf("event type %q: types that start with %q are Sidestream's own", clip(e.Type), adapters.ReservedPrefix)}
+	}
+	switch {
+	case string(e.Position) == f.route.End.ID:
+		return &refusal{droppedUnwritten, fmt.Errorf("id %q is that of the end (the route's end.id), after which clients stay away", clip(string(e.Position)))}
+	case len(e.Key) > maxKey:
+		return &refusal{droppedTooLarge, fmt.Errorf("key of %d bytes is longer than %d", len(e.Key), maxKey)}
+	case e.State != nil && strings.HasPrefix(e.State.Type, adapters.ReservedPrefix):
+		return &refusal{droppedReserved, fmt.Errorf("state type %q: types that start with %q are Sidestream's own", clip(e.State.Type), adapters.ReservedPrefix)}
 	}
 	switch {
 	case e.State == nil:

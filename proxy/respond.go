@@ -27,11 +27,22 @@ func fixedHeaders() []string {
 
 // ServeHTTP answers a request for the route's stream.
 func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		http.Error(w, "the query can't be parsed", http.StatusBadRequest)
+		return
+	}
 	vars, bad := p.variables(r, query)
 	if bad != nil {
 		http.Error(w, bad.msg, bad.status)
 		return
+	}
+	if r.ProtoMajor == 1 && r.ContentLength != 0 {
+		// net/http would read the body first, for as long as it takes, and
+		// again when the handler has returned.
+		control := http.NewResponseController(w)
+		_ = control.EnableFullDuplex()
+		defer func() { _ = control.SetReadDeadline(time.Now()) }()
 	}
 	id := lastEventID(r.Header, query)
 	if id == p.End.ID {
@@ -136,15 +147,24 @@ func (p *endpoint) turnAway(w http.ResponseWriter, r *http.Request, why departur
 }
 
 func (p *endpoint) writeHeader(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
 	for name, value := range p.Headers {
-		h.Set(name, value)
+		w.Header().Set(name, value)
 	}
+	writeStreamHeader(w, r)
+}
+
+// writeStreamHeader starts a stream's response (R1).
+func writeStreamHeader(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
 	h.Set("Content-Type", eventStreamType)
 	h.Set("Cache-Control", "no-cache, no-transform")
 	h.Set("X-Accel-Buffering", "no")
 	h.Add("Vary", "Accept")
-	if r.ProtoMajor == 1 && r.ProtoMinor == 1 {
+	switch {
+	case r.ProtoMajor == 1 && r.ContentLength != 0:
+		// The body is never read, and must not be taken for a request.
+		h.Set("Connection", "close")
+	case r.ProtoMajor == 1 && r.ProtoMinor == 1:
 		h.Set("Connection", "keep-alive")
 	}
 	w.WriteHeader(http.StatusOK)

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"sidestream/adapters"
@@ -33,7 +32,7 @@ routes:
   - {path: "/orders/{id}", log: {}}
   - {path: /orders/latest, upstream: "`+two.URL+`", log: {}}
   - {path: /posted, method: POST, log: {}}
-  - {path: /hosted, host: b.example, log: {}}
+  - {path: /hosted, host: B.example, log: {}}
 `), registry, strictyaml.References{})
 	if err != nil {
 		t.Fatal(err)
@@ -59,12 +58,13 @@ routes:
 		{"GET", "/posted", "text/event-stream", "one GET /posted"},
 		{"HEAD", "http://b.example/hosted", "text/event-stream", stream},
 		{"HEAD", "http://b.example:8080/hosted", "text/event-stream", stream},
+		{"HEAD", "http://B.Example/hosted", "text/event-stream", stream},
 		{"GET", "http://a.example/hosted", "text/event-stream", "one GET /hosted"},
 		{"GET", "/else?a=1;b=2", "", "one GET /else?a=1;b=2"},
 	} {
 		rec := httptest.NewRecorder()
 		req := httptest.NewRequest(tt.method, tt.target, http.NoBody)
-		req.RequestURI = strings.TrimPrefix(strings.TrimPrefix(tt.target, "http://a.example"), "http://b.example")
+		req.RequestURI = req.URL.RequestURI()
 		req.Header.Set("Accept", tt.accept)
 		s.ServeHTTP(rec, req)
 		got := rec.Body.String()

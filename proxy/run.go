@@ -82,7 +82,13 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		ReadHeaderTimeout: time.Duration(limits.HeaderTimeout),
 		IdleTimeout:       time.Duration(limits.IdleTimeout),
 		MaxHeaderBytes:    int(limits.HeaderBytes),
-		ErrorLog:          stdlog.New(complaints{s.log}, "", 0),
+		HTTP2: &http.HTTP2Config{
+			// A stream's deadline is of no use when its reset can't leave.
+			WriteByteTimeout: time.Duration(limits.StallTimeout),
+			SendPingTimeout:  time.Duration(limits.StallTimeout),
+			PingTimeout:      time.Duration(limits.StallTimeout),
+		},
+		ErrorLog: stdlog.New(complaints{s.log}, "", 0),
 	}
 }
 

@@ -63,7 +63,7 @@ func (s *Server) Reload(config *Config) {
 	before := s.table.Load().config
 	s.install(config)
 	if !sameListeners(before, config) {
-		s.log.Warn().Msg("listen, admin and the limits of headers and idle connections take effect when the program is started again")
+		s.log.Warn().Msg("listen, admin and the limits of headers and connections take effect when the program is started again")
 	}
 	s.metrics.reloads.WithLabelValues("success").Inc()
 	s.log.Info().Int("routes", len(config.Routes)).Msg("routing table reloaded")
@@ -83,7 +83,8 @@ func sameListeners(a, b *Config) bool {
 	return slices.Equal(a.Listen, b.Listen) && a.Admin == b.Admin &&
 		a.Limits.HeaderBytes == b.Limits.HeaderBytes &&
 		a.Limits.HeaderTimeout == b.Limits.HeaderTimeout &&
-		a.Limits.IdleTimeout == b.Limits.IdleTimeout
+		a.Limits.IdleTimeout == b.Limits.IdleTimeout &&
+		a.Limits.StallTimeout == b.Limits.StallTimeout
 }
 
 // ReloadFailed counts and logs that a changed routing table can't be used;

@@ -28,7 +28,9 @@ type stream struct {
 
 	// Guarded by endpoint.mu.
 	clients int
-	linger  *time.Timer // runs while clients is 0
+	linger  *time.Timer // runs while clients is 0; otherwise nil
+
+	idleSince time.Time // when linger was started
 }
 
 // condition is whether a stream's upstream is well.

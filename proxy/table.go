@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // table is a routing table in service.
@@ -54,6 +55,11 @@ func newTable(config *Config, before *table, s *Server) *table {
 // clean, or lacks the slash of a subtree; where an application is behind,
 // that is for the application to decide.
 func (t *table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if host := strings.ToLower(r.Host); host != r.Host { // RFC 9110 section 4.2.3
+		lower := *r
+		lower.Host = host
+		r = &lower
+	}
 	if h, _ := t.streams.Handler(r); !isRouted(h) {
 		if other, _ := t.others.Handler(r); isRouted(other) {
 			other.ServeHTTP(w, r)

@@ -29,10 +29,11 @@ const errGone = statusError(http.StatusGone)
 func (e statusError) Error() string { return "upstream answered " + strconv.Itoa(int(e)) }
 
 // failed returns err as the supervisor is to have it: transient, with a
-// reason for clients, and for logs what was polled.
+// reason for clients, and for logs where was polled. The path is left out,
+// since some APIs take their secrets there; the route says which it is.
 func (s *source) failed(err error) error {
-	return adapters.Transient(reason(err), fmt.Errorf("GET %s://%s%s: %w",
-		s.target.Scheme, s.target.Host, s.target.EscapedPath(), err))
+	return adapters.Transient(reason(err), fmt.Errorf("GET %s://%s: %w",
+		s.target.Scheme, s.target.Host, adapters.Quoteless(err)))
 }
 
 func reason(err error) string {

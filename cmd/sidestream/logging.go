@@ -5,6 +5,7 @@ import (
 	"io"
 	stdlog "log"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -43,8 +44,18 @@ func (l *logging) logger(stderr io.Writer) (zerolog.Logger, error) {
 	logger := zerolog.New(stderr).Level(level).With().Timestamp().Logger()
 	// The standard library's transports complain there, of upstreams.
 	stdlog.SetFlags(0)
-	stdlog.SetOutput(logger)
+	stdlog.SetOutput(standard{logger})
 	return logger, nil
+}
+
+// standard takes what the standard library logs, at debug. A transport quotes
+// there what an upstream sends without being asked.
+type standard struct{ log zerolog.Logger }
+
+func (s standard) Write(line []byte) (int, error) {
+	text, _, _ := strings.Cut(strings.TrimSpace(string(line)), " starting with ")
+	s.log.Debug().Msg(text)
+	return len(line), nil
 }
 
 func console(w io.Writer) io.Writer {

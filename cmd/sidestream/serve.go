@@ -46,6 +46,11 @@ func serve(cmd *cobra.Command, f *serveFlags) error {
 	if err != nil {
 		return err
 	}
+	// From the first moment to the last: its default is to end the program.
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+
 	load := func(data []byte) (*proxy.Config, error) {
 		config, err := proxy.Parse(f.config, data, known(), references())
 		if err != nil {
@@ -78,7 +83,7 @@ func serve(cmd *cobra.Command, f *serveFlags) error {
 
 	var group errgroup.Group
 	group.Go(func() error {
-		reloads(ctx, f.config, data, log, func(data []byte, err error) {
+		reloads(ctx, hangup, f.config, data, log, func(data []byte, err error) {
 			var next *proxy.Config
 			if err == nil {
 				next, err = load(data)
@@ -104,13 +109,9 @@ func references() strictyaml.References {
 }
 
 // reloads calls reload with the content of the file called name when it is
-// another than the last one and on SIGHUP, one call at a time, until ctx is
+// another than the last one and on hangup, one call at a time, until ctx is
 // done.
-func reloads(ctx context.Context, name string, last []byte, log zerolog.Logger, reload func(data []byte, err error)) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-
+func reloads(ctx context.Context, hangup <-chan os.Signal, name string, last []byte, log zerolog.Logger, reload func(data []byte, err error)) {
 	changed := make(chan []byte)
 	var group errgroup.Group
 	group.Go(func() error {

@@ -14,7 +14,9 @@ import (
 	"unicode"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/http/httpguts"
 
+	"sidestream/adapters"
 	"sidestream/proxy/eventstream"
 )
 
@@ -70,13 +72,21 @@ type tailer struct {
 	id     string        // last event id
 	retry  time.Duration // time before a reconnect
 
-	client     http.Client
 	out, notes io.Writer
 	printed    int
 }
 
 // maxTailEvent is the largest event that tail prints, in bytes.
 const maxTailEvent = 64 << 20
+
+// maxTailID is the longest id that tail sends back, in bytes.
+const maxTailID = 4 << 10
+
+// What a server may ask for as the time before a reconnect.
+const (
+	minRetry = 100 * time.Millisecond
+	maxRetry = time.Hour
+)
 
 // errDone says that there is nothing more to wait for.
 var errDone = errors.New("done")
@@ -123,9 +133,10 @@ func (t *tailer) connect(ctx context.Context) error {
 	if t.id != "" {
 		req.Header.Set("Last-Event-ID", t.id)
 	}
-	resp, err := t.client.Do(req) // follows redirects, as browsers do
+	client := http.Client{CheckRedirect: t.redirect}
+	resp, err := client.Do(req)
 	if err != nil {
-		return err
+		return adapters.Quoteless(err)
 	}
 	defer resp.Body.Close()
 	if err := t.check(resp); err != nil {
@@ -135,9 +146,10 @@ func (t *tailer) connect(ctx context.Context) error {
 	for {
 		e, err := dec.Next()
 		if d, ok := dec.Retry(); ok {
-			t.retry = d
+			t.retry = min(max(d, minRetry), maxRetry)
 		}
-		if id := dec.LastEventID(); id != "" {
+		// An id that no header can carry would end in no connection at all.
+		if id := dec.LastEventID(); id != "" && len(id) <= maxTailID && httpguts.ValidHeaderFieldValue(id) {
 			t.id = id
 		}
 		var tooLong *eventstream.TooLongError
@@ -159,13 +171,28 @@ func (t *tailer) connect(ctx context.Context) error {
 	}
 }
 
+// redirect follows redirects as browsers do. What the user sends is for the
+// server that was named.
+func (t *tailer) redirect(req *http.Request, via []*http.Request) error {
+	if len(via) == 10 {
+		return errors.New("stopped after 10 redirects")
+	}
+	req.Header.Del("Referer")
+	if req.URL.Scheme != via[0].URL.Scheme || req.URL.Host != via[0].URL.Host {
+		for name := range t.header {
+			req.Header.Del(name)
+		}
+	}
+	return nil
+}
+
 func (t *tailer) check(resp *http.Response) error {
 	typ, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch {
 	case resp.StatusCode == http.StatusNoContent:
 		return errDone
 	case resp.StatusCode != http.StatusOK:
-		return fatal{fmt.Errorf("the server answered %s", resp.Status)}
+		return fatal{fmt.Errorf("the server answered %s", printable(resp.Status))}
 	case typ != "text/event-stream":
 		return fatal{fmt.Errorf("the answer is of type %q, not text/event-stream", typ)}
 	}

@@ -63,7 +63,7 @@ func TestTailResumes(t *testing.T) {
 	if got, want := strings.Join(s.ids, " "), "0 2 3"; got != want {
 		t.Errorf("Last-Event-ID of each connection: got %q, want %q", got, want)
 	}
-	if got := strings.Count(notes, "again in 1ms"); got != 2 {
+	if got := strings.Count(notes, "again in 100ms"); got != 2 {
 		t.Errorf("got notes %q, want two reconnects after the server's retry", notes)
 	}
 	if got := strings.Join(s.headers[0].Values("X-Team"), " "); got != "a b" {
@@ -92,12 +92,42 @@ func TestTailFollowsRedirects(t *testing.T) { // R5
 			func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", status) },
 			stream("id: 1\ndata: a\n\n"),
 		}}
-		out, _, err := runTail(t, s, "--retry", "1ms", "--since-id", "0")
+		out, _, err := runTail(t, s, "--retry", "1ms", "--since-id", "0", "-H", "X-Team: a")
 		if err != nil || out != "1 message a\n" {
 			t.Errorf("%d: got %q, error %v", status, out, err)
 		}
 		if got, want := strings.Join(s.ids, " "), "0 0 1"; got != want {
 			t.Errorf("%d: Last-Event-ID of each request: got %q, want %q", status, got, want)
+		}
+	}
+}
+
+// What a hostile server sends neither steers the terminal nor the client.
+func TestTailAgainstHostileServer(t *testing.T) {
+	s := &script{answers: []http.HandlerFunc{
+		stream("retry: 0\nid: a\x01\ndata: x\n\nid: " + strings.Repeat("y", 5000) + "\ndata: z\n\n"),
+		stream("retry: 99999999999999999999\ndata: last\n\n"),
+	}}
+	_, notes, err := runTail(t, s, "--since-id", "ok", "--count", "3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(s.ids, " "); got != "ok ok" {
+		t.Errorf("Last-Event-ID of each connection: got %q, want the one that can be sent", got)
+	}
+	if !strings.Contains(notes, "again in 100ms") {
+		t.Errorf("got notes %q, want a wait of no less than 100ms", notes)
+	}
+	elsewhere := &script{answers: []http.HandlerFunc{stream("data: x\n\n")}}
+	other := httptest.NewServer(elsewhere)
+	defer other.Close()
+	s = &script{answers: []http.HandlerFunc{func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) }}}
+	if _, _, err := runTail(t, s, "-H", "X-Api-Key: hunter2", "--count", "1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"X-Api-Key", "Referer"} {
+		if got := elsewhere.headers[0].Get(name); got != "" {
+			t.Errorf("another server was sent %s: %s", name, got)
 		}
 	}
 }

@@ -30,16 +30,22 @@ func watch(ctx context.Context, name string, last []byte, changed func(content [
 	}
 	quiet := time.NewTimer(0) // it may have changed since it was read
 	defer quiet.Stop()
+	var since time.Time // when the first event came that wasn't looked into
 	for {
 		select {
 		case <-w.Events:
-			quiet.Reset(settle)
+			if since.IsZero() {
+				since = time.Now()
+			}
+			// Not for ever: a neighbour may be written all the time.
+			quiet.Reset(min(settle, time.Until(since.Add(10*settle))))
 		case err := <-w.Errors:
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
 				return err
 			}
 			quiet.Reset(settle) // something was missed: look
 		case <-quiet.C:
+			since = time.Time{}
 			// A file that is gone for a moment is being replaced.
 			now, err := os.ReadFile(name)
 			if err == nil && !bytes.Equal(now, last) {

@@ -18,9 +18,10 @@
 //
 // State. If events carry [adapters.State], or if Options.Latest asks for it,
 // the newest event of each key is kept apart from the log, so that evicting
-// the log leaves it alone. At most Options.Keys keys are kept; beyond that,
-// the key that changed longest ago is given up, and [Log.Latest] says so.
-// Options.Bytes doesn't count what is kept for keys.
+// the log leaves it alone. At most Options.Keys keys are kept, and
+// Options.KeyBytes bytes for them; beyond that, the key that changed longest
+// ago is given up, and [Log.Latest] says so. Options.Bytes doesn't count what
+// is kept for keys.
 //
 // Ownership. An event is encoded once, and its block is shared by the log and
 // all readers. Nobody may modify a block, and nobody does: it stays as it is

@@ -20,7 +20,7 @@ import (
 //
 // complete is false if events after c stand for nothing in the result and
 // can't be read from next either: those of keys that had to be given up
-// because of Options.Keys, and evicted entries that belong to no key.
+// because of Options.Keys or Options.KeyBytes, and evicted entries that belong to no key.
 func (l *Log) Latest(c Cursor, buf []Entry) (entries []Entry, next Cursor, complete bool) {
 	entries, due, next, complete := l.latest(c, buf)
 	for _, d := range due { // without holding mu
@@ -61,6 +61,8 @@ func (l *Log) HasState() bool {
 // keys is the newest event of each key, for a bounded number of keys.
 type keys struct {
 	max     int
+	most    int64                    // bytes
+	bytes   int64                    // of what is kept
 	byKey   map[string]*list.Element // of *keyed
 	order   *list.List               // the one that changed longest ago comes first
 	givenUp Cursor                   // behind the last event that was given up
@@ -72,36 +74,37 @@ type keyed struct {
 	entry Entry
 	state *state // to be sent in place of entry.Block, if not nil
 	after Cursor // the place behind the event
+	size  int64  // in bytes, of all that is kept
 }
 
-func newKeys(limit int) keys {
-	return keys{max: limit, byKey: make(map[string]*list.Element), order: list.New()}
+func newKeys(o Options) keys {
+	return keys{max: o.Keys, most: o.KeyBytes, byKey: make(map[string]*list.Element), order: list.New()}
 }
 
 func (k *keys) len() int { return len(k.byKey) }
 
-// set makes n the newest event of its key.
+// set makes n the newest event of its key, and gives up keys that there is no
+// room for: those first that changed longest ago, but never the last one.
 func (k *keys) set(n keyed) {
+	n.size = int64(len(n.key) + len(n.entry.Block))
+	if n.state != nil {
+		n.size += int64(len(n.state.from.Data))
+	}
 	e := k.byKey[n.key]
 	if e == nil {
-		e = k.room()
+		e = k.order.PushBack(new(keyed))
 		k.byKey[n.key] = e
 	}
-	*e.Value.(*keyed) = n
+	kept := e.Value.(*keyed)
+	k.bytes += n.size - kept.size
+	*kept = n
 	k.order.MoveToBack(e)
-}
-
-// room returns an element for one more key, that of the key that changed
-// longest ago if there are enough of them.
-func (k *keys) room() *list.Element {
-	if len(k.byKey) < k.max {
-		return k.order.PushBack(new(keyed))
+	for len(k.byKey) > k.max || k.bytes > k.most && len(k.byKey) > 1 {
+		oldest := k.order.Remove(k.order.Front()).(*keyed)
+		delete(k.byKey, oldest.key)
+		k.bytes -= oldest.size
+		k.givenUp = oldest.after
 	}
-	e := k.order.Front()
-	oldest := e.Value.(*keyed)
-	delete(k.byKey, oldest.key)
-	k.givenUp = oldest.after
-	return e
 }
 
 // after yields what changed after c, in the order of the log.

@@ -23,6 +23,8 @@ const (
 	DefaultEvents = 1024
 	DefaultBytes  = 8 << 20
 	DefaultKeys   = 10000
+
+	DefaultKeyBytes = 64 << 20
 )
 
 // ErrClosed is returned when something is appended to a closed log.
@@ -47,6 +49,11 @@ type Options struct {
 	// Keys is the number of keys whose newest event is kept at most. 0 or
 	// less means DefaultKeys.
 	Keys int
+
+	// KeyBytes is how many bytes are kept at most for the newest events of
+	// keys, in addition to Bytes; that of the newest key always is. 0 or less
+	// means DefaultKeyBytes.
+	KeyBytes int64
 
 	// Latest keeps the newest event of each key also if events carry no
 	// State.
@@ -102,11 +109,14 @@ func New(o Options) *Log {
 	if o.Keys <= 0 {
 		o.Keys = DefaultKeys
 	}
+	if o.KeyBytes <= 0 {
+		o.KeyBytes = DefaultKeyBytes
+	}
 	return &Log{
 		o:     o,
 		epoch: strings.ToLower(rand.Text()[:8]), // base32: 40 bits
 		ids:   make(map[string]place),
-		keys:  newKeys(o.Keys),
+		keys:  newKeys(o),
 	}
 }
 

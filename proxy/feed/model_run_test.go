@@ -122,7 +122,10 @@ func (r *run) append() {
 		i.id = fmt.Sprintf("%s-%d", r.epoch, r.model.events(0, len(r.model.items))+1)
 	}
 	i.block = encoded(r.T, i.id, e.Type, e.Data)
-	i.latest = i.block
+	i.latest, i.size = i.block, int64(len(i.key)+len(i.block))
+	if i.state && !e.Whole() {
+		i.size += int64(len(e.State.Data))
+	}
 	if i.state {
 		i.latest = encoded(r.T, i.id, e.State.Type, e.State.Data)
 	}

@@ -29,6 +29,7 @@ type item struct {
 	state  bool
 	block  string
 	latest string // the block that stands for the key
+	size   int64  // of what is kept for the key
 	at     time.Time
 	first  int // model.first when it was appended
 }
@@ -39,12 +40,20 @@ func (m *model) append(i item) {
 	if m.kept(i) {
 		m.state = m.state || i.state
 		m.keys = append(slices.DeleteFunc(m.keys, func(k string) bool { return k == i.key }), i.key)
-		if len(m.keys) > m.o.Keys {
+		for len(m.keys) > m.o.Keys || m.keyBytes() > m.o.KeyBytes && len(m.keys) > 1 {
 			at := m.last(len(m.items), func(i item) bool { return m.kept(i) && i.key == m.keys[0] })
 			m.keys, m.given = m.keys[1:], at+1
 		}
 	}
 	m.trim()
+}
+
+// keyBytes returns what is kept for all keys.
+func (m *model) keyBytes() (n int64) {
+	for _, k := range m.keys {
+		n += m.items[m.last(len(m.items), func(i item) bool { return m.kept(i) && i.key == k })].size
+	}
+	return n
 }
 
 // kept reports whether i is the newest event of its key once it is appended.
@@ -147,7 +156,9 @@ func randomOptions(r *rand.Rand) feed.Options {
 		Events: 1 + r.IntN(40),
 		Bytes:  1 << 20,
 		Keys:   1 + r.IntN(12),
-		Latest: r.IntN(2) == 0,
+
+		KeyBytes: 1 + r.Int64N(600),
+		Latest:   r.IntN(2) == 0,
 	}
 	if r.IntN(3) == 0 {
 		o.Bytes = int64(1 + r.IntN(1500))

@@ -4,7 +4,9 @@
 //
 // Numbers pass through exactly as the upstream wrote them. Each expression
 // runs under a time limit, and what it makes is bounded; one that fails
-// concerns the message at hand and no other. An event with none of the
+// concerns the message at hand and no other. The limits are looked at between
+// the steps of an expression, and a single step can use memory without bound
+// ("x" * .n, say): expressions are part of the configuration, and trusted. An event with none of the
 // expressions set is not touched, decoded or copied.
 package mapping
 
@@ -180,6 +182,9 @@ func (m *Mapping) decode(in *adapters.Event) (any, error) {
 	if m.text {
 		return string(in.Data), nil
 	}
+	if hugeNumber(in.Data) {
+		return nil, errHugeNumber
+	}
 	d := json.NewDecoder(bytes.NewReader(in.Data))
 	d.UseNumber()
 	var v any
@@ -193,6 +198,36 @@ func (m *Mapping) decode(in *adapters.Event) (any, error) {
 }
 
 var errNotJSON = errors.New("the payload is not JSON (event.decode: text takes it as a string)")
+
+// maxDigits is the most digits in a row that a number may have. Arithmetic
+// takes the square of their number, and can't be interrupted.
+const maxDigits = 1000
+
+var errHugeNumber = fmt.Errorf("a number of the payload has more than %d digits", maxDigits)
+
+// hugeNumber reports whether there are more digits in a row in a document of
+// JSON, outside of its strings.
+func hugeNumber(data []byte) bool {
+	digits, inString := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case inString:
+			if c == '\\' {
+				i++
+			}
+			inString = c != '"'
+		case c == '"':
+			inString, digits = true, 0
+		case c >= '0' && c <= '9':
+			if digits++; digits > maxDigits {
+				return true
+			}
+		default:
+			digits = 0
+		}
+	}
+	return false
+}
 
 // run is the work on one message.
 type run struct {

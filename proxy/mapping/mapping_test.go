@@ -46,6 +46,8 @@ func TestApply(t *testing.T) {
 	}{
 		{"untouched payload", Spec{Type: `"t"`}, `{ "a" : 1.0 }`, `pos|t|k|{ "a" : 1.0 }`},
 		{"exact numbers", Spec{Data: "[.[]]"}, `[1e400,0.10,-0,123456789012345678901234567890,1.0]`, `pos||k|[1e400,0.10,-0,123456789012345678901234567890,1.0]`},
+		{"digits in a string", Spec{Data: ".a|length"}, `{"a":"\"` + strings.Repeat("9", 2000) + `\\"}`, `pos||k|2002`},
+		{"1000 digits", Spec{Data: "."}, strings.Repeat("9", 1000), `pos||k|` + strings.Repeat("9", 1000)},
 		{"text as it is", Spec{Data: ".a"}, `{"a":"x\ny"}`, "pos||k|x\ny"},
 		{"text as JSON", Spec{Data: ".a|tojson"}, `{"a":"x"}`, `pos||k|"x"`},
 		{"no HTML escapes", Spec{Data: "."}, `{"a":"<&>"}`, `pos||k|{"a":"<&>"}`},
@@ -90,6 +92,7 @@ func TestFailures(t *testing.T) {
 		want string
 	}{
 		{"not JSON", Spec{Data: "."}, `{"secret`, "the payload is not JSON (event.decode: text takes it as a string)"},
+		{"huge number", Spec{Where: ".n > 0"}, `{"n":` + strings.Repeat("9", 4_000_000) + `}`, "a number of the payload has more than 1000 digits"},
 		{"two documents", Spec{Data: "."}, `1 2`, "the payload is not JSON (event.decode: text takes it as a string)"},
 		{"type mismatch", Spec{Data: ".a.b"}, `{"a":"secret"}`, "event.data failed: expected an object but got: string"},
 		{"iteration", Spec{Each: ".[]"}, `"secret"`, "event.each failed: cannot iterate over: string"},

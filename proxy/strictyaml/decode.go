@@ -66,17 +66,12 @@ func (d *Document) value(n *yaml.Node, path string, v reflect.Value, depth int) 
 }
 
 func (d *Document) text(n *yaml.Node, path string, v reflect.Value) {
-	value, referenced, err := d.expand(n.Value)
+	value, _, err := d.expand(n.Value)
 	if err != nil {
 		d.Errorf(n, path, "%v", err)
 		return
 	}
-	err = v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(value))
-	switch {
-	case err == nil:
-	case referenced:
-		d.Errorf(n, path, "the value of %s can't be used here", n.Value)
-	default:
+	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(value)); err != nil {
 		d.Errorf(n, path, "%v", err)
 	}
 }
@@ -96,8 +91,6 @@ func (d *Document) scalar(n *yaml.Node, path string, v reflect.Value) {
 	// write a reference.
 	quoted := n.ShortTag() == "!!str" && v.Kind() != reflect.String
 	switch {
-	case referenced && err != nil:
-		d.Errorf(n, path, "must be %s, not the value of %s", typeName(v.Type()), n.Value)
 	case err != nil:
 		d.Errorf(n, path, "must be %s, not %q", typeName(v.Type()), value)
 	case quoted && !referenced:

@@ -33,6 +33,7 @@ type Document struct {
 	readFile func(string) ([]byte, error)
 	errs     Errors
 	visited  int
+	files    map[string]string // contents of the files that were referred to
 }
 
 // References are where ${…} is looked up.
@@ -86,9 +87,17 @@ func (d *Document) Err() error {
 	return d.errs
 }
 
-// Errorf adds a complaint about n, which path leads to.
+// Errorf adds a complaint about n, which path leads to. If n's value came
+// from a reference, the complaint doesn't go into what is wrong with it, since
+// that would show it.
 func (d *Document) Errorf(n *yaml.Node, path, format string, args ...any) {
-	d.addAt(n.Line, n.Column, path, fmt.Sprintf(format, args...))
+	msg := fmt.Sprintf(format, args...)
+	if n.Kind == yaml.ScalarNode {
+		if _, referenced, err := d.expand(n.Value); referenced && err == nil {
+			msg = fmt.Sprintf("the value of %s can't be used here", n.Value)
+		}
+	}
+	d.addAt(n.Line, n.Column, path, msg)
 }
 
 func (d *Document) addAt(line, column int, path, msg string) {
@@ -156,7 +165,8 @@ func (d *Document) Fingerprint(nodes ...*yaml.Node) string {
 
 func (d *Document) digest(h hash.Hash, n *yaml.Node, depth int) {
 	n = resolve(n)
-	if n == nil || depth > maxDepth {
+	d.visited++
+	if n == nil || depth > maxDepth || d.visited > maxNodes {
 		_, _ = io.WriteString(h, "nil;")
 		return
 	}

@@ -44,6 +44,9 @@ func (d *Document) lookup(ref string) (string, error) {
 		if d.readFile == nil {
 			return "", errors.New("${file:…} can't be used here")
 		}
+		if text, ok := d.files[path]; ok { // the same as before, whatever happens to it
+			return text, nil
+		}
 		data, err := d.readFile(path)
 		switch {
 		case err != nil:
@@ -51,7 +54,11 @@ func (d *Document) lookup(ref string) (string, error) {
 		case len(data) > maxReferencedFile:
 			return "", fmt.Errorf("${%s}: the file has %d bytes; the most is %d", ref, len(data), maxReferencedFile)
 		}
-		return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), nil
+		if d.files == nil {
+			d.files = map[string]string{}
+		}
+		d.files[path] = strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
+		return d.files[path], nil
 	}
 	name, fallback, hasFallback := strings.Cut(ref, ":-")
 	if !validName(name) {

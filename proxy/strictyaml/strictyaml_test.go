@@ -163,7 +163,7 @@ func TestErrors(t *testing.T) {
 		{"s: ${file:/nope}", "f.yaml:1:4: s: ${file:/nope}: file does not exist"},
 		{"s: ${file:/huge}", "f.yaml:1:4: s: ${file:/huge}: the file has 2097152 bytes; the most is 1048576"},
 		// No value of a reference is shown.
-		{"i: ${SECRET}", "f.yaml:1:4: i: must be a whole number, not the value of ${SECRET}"},
+		{"i: ${SECRET}", "f.yaml:1:4: i: the value of ${SECRET} can't be used here"},
 		{"up: ${file:/secret}", "f.yaml:1:5: up: the value of ${file:/secret} can't be used here"},
 		// All at once, in order of their places.
 		{"b: yes\ni: x\nups: 1", "f.yaml:1:4: b: must be true or false, not \"yes\"\nf.yaml:2:4: i: must be a whole number, not \"x\"\nf.yaml:3:1: unknown key \"ups\"; did you mean \"up\"?"},
