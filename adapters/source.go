@@ -48,7 +48,10 @@ type Capabilities struct {
 }
 
 // A Factory is an adapter configured for one route: it opens the route's
-// sources, one for each set of variables.
+// sources, one for each set of variables. Making one acquires nothing, since a
+// routing table may be read just to be checked. One whose sources share
+// something that outlasts them, such as connections, is an [io.Closer] and is
+// closed when the route is gone and the last of them has returned.
 type Factory interface {
 	Capabilities() Capabilities
 

@@ -231,15 +231,11 @@ func TestStateAfterRestart(t *testing.T) {
 
 func TestPatchReachesOnlyWhoHasItsState(t *testing.T) {
 	inWorld(t, `routes: [{path: /s, log: {name: s}, history: {events: 2}, slow: skip}]`, func(w *world) {
-		patch := func(data, state string) {
-			w.upstream("s").Append(adapters.Event{Type: "patch", Data: []byte(data), State: &adapters.State{Type: "snapshot", Data: []byte(state)}})
-			after(0)
-		}
 		w.upstream("s").Append(adapters.NewState("", "snapshot", []byte("0")))
 		first := w.connect("/s")
 		defer first.drop()
-		patch("+1", "1")
-		patch("+2", "3")
+		w.patch("s", "+1", "1")
+		w.patch("s", "+2", "3")
 		first.wants("s.0.1 snapshot 0", "s.0.2 patch +1", "s.0.3 patch +2")
 		inFeed := w.connect("/s", "Last-Event-ID: s.0.2")
 		defer inFeed.drop()
@@ -247,8 +243,8 @@ func TestPatchReachesOnlyWhoHasItsState(t *testing.T) {
 		fresh := w.connect("/s")
 		defer fresh.drop()
 		fresh.wants("s.0.3 snapshot 3")
-		patch("+3", "6")
-		patch("+4", "10")
+		w.patch("s", "+3", "6")
+		w.patch("s", "+4", "10")
 		lostTrack := w.connect("/s", "Last-Event-ID: s.0.1")
 		defer lostTrack.drop()
 		lostTrack.wants("s.0.5 snapshot 10")
@@ -264,17 +260,13 @@ func TestNoChangeToAStateThatWasNotDelivered(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, `routes: [{path: /s, log: {name: s}, `+options+`}]`, func(w *world) {
-				change := func(data, state string) {
-					w.upstream("s").Append(adapters.Event{Type: "patch", Data: []byte(data), State: &adapters.State{Type: "snapshot", Data: []byte(state)}})
-					after(0)
-				}
 				w.upstream("s").Append(adapters.NewState("", "snapshot", []byte("0")))
 				c := w.connect("/s")
 				defer c.drop()
-				change("+1", "1")
-				change("+22222", "3")
-				change("+3", "6")
-				change("+4", "10")
+				w.patch("s", "+1", "1")
+				w.patch("s", "+22222", "3")
+				w.patch("s", "+3", "6")
+				w.patch("s", "+4", "10")
 				want := []string{"s.0.1 snapshot 0", "s.0.2 patch +1", "s.0.4 snapshot 6", "s.0.5 patch +4"}
 				if name == "too large" {
 					want = slices.Insert(want, 2, "s.0.2 stream.gap …")

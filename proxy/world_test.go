@@ -110,6 +110,16 @@ func (w *world) publish(name string, data ...string) {
 	synctest.Wait()
 }
 
+// patch appends a change, and the state that it leads to, to the upstream
+// called name.
+func (w *world) patch(name, change, state string) {
+	w.upstream(name).Append(adapters.Event{
+		Type: "patch", Data: []byte(change),
+		State: &adapters.State{Type: "snapshot", Data: []byte(state)},
+	})
+	synctest.Wait()
+}
+
 func (w *world) client(l *pipeListener) *http.Client {
 	return &http.Client{
 		Transport:     &http.Transport{DialContext: l.dial, DisableKeepAlives: true},
