@@ -91,6 +91,7 @@ func (c *client) run(ctx context.Context) departure {
 
 	if replay := c.start(); replay {
 		if why := c.replay(ctx); why != "" {
+			_ = c.out.flush() // it leaves either way
 			return why
 		}
 	}
@@ -139,7 +140,9 @@ func (c *client) lose() {
 		g.Reason, g.Resumed, g.Lost = adapters.LostExpired, expired.ResumeID, expired.Lost
 		c.cursor = expired.Resume
 	}
-	c.announce(&g)
+	if g.Lost != 0 {
+		c.announce(&g)
+	}
 }
 
 // announce tells this client alone of a gap.
@@ -166,6 +169,8 @@ func (c *client) step() (changed <-chan struct{}, why departure) {
 		return nil, c.end()
 	case n == 0:
 		c.idle = true
+		// Only now is nothing missed that happens after the look.
+		c.tell(sourceFresh)
 		c.tell(sourceStale)
 		c.markLive()
 		return changed, ""
@@ -176,8 +181,8 @@ func (c *client) step() (changed <-chan struct{}, why departure) {
 		ready = slices.DeleteFunc(ready, func(e feed.Entry) bool { return e.Gap == nil })
 	}
 	c.write(ready)
-	if c.idle && c.out.flush() == nil {
-		c.endpoint.metrics.fanOut.Observe(time.Since(batch[0].At).Seconds())
+	if c.idle && len(ready) > 0 && c.out.flush() == nil {
+		c.endpoint.metrics.fanOut.Observe(time.Since(ready[0].At).Seconds())
 	}
 	c.idle = false
 	return c.endpoint.server.always, ""

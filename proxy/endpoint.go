@@ -27,6 +27,8 @@ type endpoint struct {
 	closed  bool               // guarded by mu
 	streams map[string]*stream // guarded by mu
 	running int                // supervisors; guarded by mu
+
+	released bool // the factory is closed; guarded by mu
 }
 
 func newEndpoint(r *Route, s *Server) *endpoint {
@@ -127,12 +129,17 @@ func (p *endpoint) release(s *stream) {
 	if s.clients--; s.clients > 0 {
 		return
 	}
-	if p.closed || p.Linger == 0 {
+	linger := time.Duration(p.Linger)
+	// What is over doesn't stay for as long as somebody looks in.
+	if c := s.condition.Load(); c.state == sourceEnded || c.state == sourceFailed {
+		linger -= time.Since(c.since)
+	}
+	if p.closed || linger <= 0 {
 		p.close(s)
 		return
 	}
 	s.idleSince = time.Now()
-	s.linger = time.AfterFunc(time.Duration(p.Linger), func() {
+	s.linger = time.AfterFunc(linger, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if s.clients == 0 {
@@ -152,6 +159,7 @@ func (p *endpoint) close(s *stream) {
 	p.server.streams.give()
 	p.metrics.streamClosed(s.condition.Swap(&condition{state: sourceClosed}).state)
 	s.log.Info().Msg("stream closed")
+	p.closeFactory()
 }
 
 // closeIdle closes the stream that has been without clients for longest, if
@@ -192,9 +200,10 @@ func (p *endpoint) shut() {
 // shut and the last of them has returned. p.mu is held.
 func (p *endpoint) closeFactory() {
 	closer, ok := p.factory.(io.Closer)
-	if !ok || !p.closed || p.running > 0 || len(p.streams) > 0 {
+	if !ok || !p.closed || p.released || p.running > 0 || len(p.streams) > 0 {
 		return
 	}
+	p.released = true
 	if err := closer.Close(); err != nil {
 		p.log.Warn().Err(err).Msg("closing the adapter")
 	}

@@ -80,9 +80,11 @@ func (f *refiner) apply(ctx context.Context, m *mapping.Mapping, e *adapters.Eve
 	if err != nil {
 		return &refusal{droppedUnmapped, err}
 	}
-	if len(mapped) == 1 {
-		f.buf[0].State = mapped[0].State
+	if len(mapped) == 0 { // a state that is filtered out is not to be led to
+		f.buf = f.buf[:0]
+		return nil
 	}
+	f.buf[0].State = mapped[0].State
 	return nil
 }
 

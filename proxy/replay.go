@@ -19,7 +19,7 @@ func (c *client) replay(ctx context.Context) departure {
 	}
 	defer catchups.give()
 
-	if after, _ := mapping.Join(c.id); !after.Valid() {
+	if after, _ := mapping.Join(c.id); after == "" || !after.Valid() {
 		c.lose()
 		return ""
 	}
@@ -29,6 +29,8 @@ func (c *client) replay(ctx context.Context) departure {
 		switch {
 		case why != "" || errors.Is(end, errJoined):
 			return why
+		case ctx.Err() != nil:
+			return leftGone
 		case errors.As(end, &lost):
 			c.announce(&feed.Gap{Reason: lost.Reason, Requested: c.id, Resumed: string(lost.Resume), Lost: lost.Lost})
 			if lost.Resume == "" || string(lost.Resume) == from {
@@ -37,10 +39,7 @@ func (c *client) replay(ctx context.Context) departure {
 			}
 			from = string(lost.Resume)
 		case end == nil:
-			// The upstream has ended for good, and the client has all of
-			// it. The stream's own run learns the same, and ends the feed.
-			c.cursor = c.feed.Live()
-			return ""
+			return c.end() // for good, and the client has all of it
 		case adapters.IsPermanent(end):
 			c.log.Warn().Err(end).Msg("replay is not possible")
 			c.requested = c.id

@@ -276,3 +276,67 @@ func TestNoChangeToAStateThatWasNotDelivered(t *testing.T) {
 		})
 	}
 }
+
+// More refusals in a row than the history holds push the newest event out.
+// A client that has it is not sent in circles.
+func TestResumeBehindNothingButGaps(t *testing.T) {
+	inWorld(t, `routes: [{path: /p, log: {name: p}, history: {events: 5}, event: {data: .a}}]`, func(w *world) {
+		first := w.connect("/p")
+		w.publish("p", `{"a":1}`)
+		id := first.lastID()
+		for range 12 {
+			w.publish("p", "broken")
+		}
+		first.drop()
+		back := w.connect("/p", "Last-Event-ID: "+id)
+		defer back.drop()
+		if back.ended() {
+			t.Fatal("the client was sent away")
+		}
+		w.publish("p", `{"a":2}`)
+		got := back.seen()
+		if len(got) < 2 || !strings.Contains(got[0], "stream.gap") || got[len(got)-1] != "E-2 2" {
+			t.Errorf("got %q, want gaps and the event", got)
+		}
+	})
+}
+
+func TestReplayToTheEnd(t *testing.T) {
+	inWorld(t, `routes: [{path: /r, log: {name: r}}]`, func(w *world) {
+		w.publish("r", numbers(1, 3)...)
+		w.upstream("r").End()
+		c := w.connect("/r", "Last-Event-ID: r.0.1")
+		c.wants(append(replayed(2, 3), "-1 stream.end {}")...)
+		if !c.ended() {
+			t.Error("the response goes on after the end")
+		}
+	})
+}
+
+// The id of a part of a source's very first message names no place.
+func TestPartOfTheFirstMessage(t *testing.T) {
+	inWorld(t, `routes: [{path: /r, log: {name: r}}]`, func(w *world) {
+		w.publish("r", "1")
+		c := w.connect("/r", "Last-Event-ID: ~1")
+		defer c.drop()
+		c.wants(`~1 stream.gap {"reason":"unknown"…`)
+	})
+}
+
+// What is over goes when its linger is over, whoever looks in meanwhile.
+func TestEndedStreamDoesNotLingerForVisitors(t *testing.T) {
+	inWorld(t, `routes: [{path: /r, log: {name: r}, linger: 10s}]`, func(w *world) {
+		w.upstream("r").Fail(adapters.Permanent("no such topic", nil))
+		w.connect("/r")
+		w.upstream("r").Recover()
+		for range 3 {
+			after(4 * time.Second)
+			w.connect("/r")
+		}
+		c := w.connect("/r")
+		defer c.drop()
+		if c.ended() {
+			t.Error("12s after the failure, and mended, the stream is still the failed one")
+		}
+	})
+}

@@ -62,6 +62,9 @@ func (l *Log) After(id string) (Cursor, bool) {
 	switch id {
 	case "":
 	case l.newest.id:
+		if l.newest.after.next < l.ring.first {
+			return l.oldest(), true // only gaps lie between
+		}
 		return l.newest.after, true
 	case l.mark.id:
 		return l.mark.after, l.mark.after.next >= l.ring.first

@@ -18,9 +18,10 @@ import (
 // it is the event's own block. Events without State are kept only with
 // Options.Latest.
 //
-// complete is false if events after c stand for nothing in the result and
-// can't be read from next either: those of keys that had to be given up
-// because of Options.Keys or Options.KeyBytes, and evicted entries that belong to no key.
+// complete is false if something after c may be missing from what the reader
+// is given: events of keys that had to be given up because of Options.Keys or
+// Options.KeyBytes, evicted entries that belong to no key, and, unless c is the
+// zero Cursor, gaps.
 func (l *Log) Latest(c Cursor, buf []Entry) (entries []Entry, next Cursor, complete bool) {
 	entries, due, next, complete := l.latest(c, buf)
 	for _, d := range due { // without holding mu
@@ -38,7 +39,7 @@ type unencoded struct {
 func (l *Log) latest(c Cursor, buf []Entry) (entries []Entry, due []unencoded, next Cursor, complete bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	next, complete = c, c.next >= l.keys.givenUp.next
+	next, complete = c, c.next >= l.keys.givenUp.next && (c == Cursor{} || c.next >= l.lastGap.next)
 	for k := range l.keys.after(c) {
 		if k.state != nil {
 			due = append(due, unencoded{len(buf), k.state})

@@ -39,6 +39,8 @@ func TestLatest(t *testing.T) {
 		{"kept when the log is evicted", feed.Options{Events: 1}, "a1 b1 c1 a2", "", "b1 c1 a2", "", true},
 		{"key given up", feed.Options{Keys: 2}, "a1 b1 a2 c1", "", "a2 c1", "", false},
 		{"key given up before the place", feed.Options{Keys: 2}, "a1 b1 a2 c1", "b1", "a2 c1", "", true},
+		{"a gap that is jumped over", feed.Options{}, "a1 gap b1", "a1", "b1", "", false},
+		{"a gap before the place", feed.Options{}, "a1 gap b1 a2", "b1", "a2", "", true},
 		{"evicted gap behind", feed.Options{Events: 1}, "a1 gap gap", "", "a1", "gap", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -79,6 +79,7 @@ type Log struct {
 	total   uint64           // number of events ever appended; written by the appender alone
 
 	evictedID string   // of the newest of the evicted events
+	lastGap   Cursor   // the place behind the newest gap
 	newest    struct { // the newest event ever appended
 		id    string
 		after Cursor
@@ -199,7 +200,7 @@ func (l *Log) addGap(g *Gap) error {
 		return ErrClosed
 	}
 	now := time.Now()
-	l.ring.push(Entry{Gap: g, At: now}, l.total)
+	l.lastGap = l.ring.push(Entry{Gap: g, At: now}, l.total)
 	l.evict(now)
 	return nil
 }

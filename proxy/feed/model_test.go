@@ -122,7 +122,8 @@ func (m *model) after(id string) (int, bool) {
 // latest returns the indices of the newest event of each key at or after i,
 // and what Latest says of the place behind and of completeness.
 func (m *model) latest(i int) (at []int, next int, complete bool) {
-	next, complete = i, i >= m.given
+	gap := m.last(len(m.items), func(i item) bool { return i.gap != nil })
+	next, complete = i, i >= m.given && (i == 0 || gap < i)
 	for _, k := range m.keys {
 		last := m.last(len(m.items), func(i item) bool { return m.kept(i) && i.key == k })
 		if last >= i {
