@@ -37,6 +37,7 @@ routes:
 		code, _, err := fetch(s.admin + "/readyz")
 		return fmt.Sprint(code, err), code == http.StatusServiceUnavailable
 	})
+	s.signal(t, syscall.SIGHUP) // from a config reloader, say: it doesn't cut the drain short
 	all.await(t, "its connection closed", disconnected)
 	if got := s.exitCode(t); got != 0 {
 		t.Errorf("got exit code %d, want 0", got)

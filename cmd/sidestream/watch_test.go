@@ -104,3 +104,32 @@ func write(t *testing.T, name, content string) {
 		t.Error(err)
 	}
 }
+
+// A neighbour that is written all the time doesn't keep a change from being
+// noticed.
+func TestWatchBesideABusyFile(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "routes.yaml")
+	write(t, file, "one")
+	ctx, cancel := context.WithCancel(t.Context())
+	changed, done := make(chan string, 10), make(chan error, 1)
+	go func() { done <- watch(ctx, file, nil, func(content []byte) { changed <- string(content) }) }()
+	busy := make(chan struct{})
+	go func() {
+		defer close(busy)
+		for tick := time.NewTicker(settle / 10); ctx.Err() == nil; <-tick.C {
+			write(t, filepath.Join(dir, "log"), "x")
+		}
+	}()
+	await(t, changed, "one")
+	write(t, file+".new", "two")
+	if err := os.Rename(file+".new", file); err != nil {
+		t.Error(err)
+	}
+	await(t, changed, "two")
+	cancel()
+	<-busy
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

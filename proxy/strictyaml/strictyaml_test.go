@@ -274,3 +274,16 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// What is only digested is bounded like what is decoded.
+func TestFingerprintIsBounded(t *testing.T) {
+	text := "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
+	for i := 1; i < 12; i++ {
+		text += fmt.Sprintf("a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i-1, i-1, i-1, i-1, i-1, i-1, i-1, i-1, i-1, i-1)
+	}
+	doc, err := strictyaml.Parse("f.yaml", []byte(text), refs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc.Fingerprint(doc.Root) // 10^12 values, unless it stops
+}
