@@ -277,11 +277,12 @@ func FuzzDecode(f *testing.F) {
 
 // What is only digested is bounded like what is decoded.
 func TestFingerprintIsBounded(t *testing.T) {
-	text := "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
-	for i := 1; i < 12; i++ {
-		text += fmt.Sprintf("a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i-1, i-1, i-1, i-1, i-1, i-1, i-1, i-1, i-1, i-1)
+	var text strings.Builder
+	text.WriteString("a0: &a0 [" + strings.Repeat("x,", 10) + "]\n")
+	for i := range 11 {
+		fmt.Fprintf(&text, "a%d: &a%d [%s]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d,", i), 10))
 	}
-	doc, err := strictyaml.Parse("f.yaml", []byte(text), refs())
+	doc, err := strictyaml.Parse("f.yaml", []byte(text.String()), refs())
 	if err != nil {
 		t.Fatal(err)
 	}
