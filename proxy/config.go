@@ -34,6 +34,7 @@ type file struct {
 
 // Limits bound what the server holds in all; a route has its own as well.
 type Limits struct {
+	Connections int           `yaml:"connections"`  // open ones to each address; more wait to be accepted; default 65536
 	Clients     int           `yaml:"clients"`      // connected clients; default 50000
 	Streams     int           `yaml:"streams"`      // open streams; default 10000
 	Catchups    int           `yaml:"catchups"`     // private replays under way; default 100
@@ -57,7 +58,7 @@ type Limits struct {
 
 func defaultLimits() Limits {
 	return Limits{
-		Clients: 50_000, Streams: 10_000, Catchups: 100, HeaderBytes: 64 << 10,
+		Connections: 65_536, Clients: 50_000, Streams: 10_000, Catchups: 100, HeaderBytes: 64 << 10,
 		HeaderTimeout: seconds(10), IdleTimeout: seconds(120), StallTimeout: seconds(20), Retry: seconds(15),
 	}
 }

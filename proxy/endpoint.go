@@ -70,12 +70,6 @@ func (p *endpoint) acquire(key string, vars adapters.Vars) (s *stream, start fee
 
 // open starts a stream. p.mu is held.
 func (p *endpoint) open(key string, vars adapters.Vars) (*stream, error) {
-	if len(p.streams) >= p.MaxStreams || p.server.streams.full() {
-		p.closeIdle() // a client that is here outweighs one that may come back
-	}
-	if len(p.streams) >= p.MaxStreams || !p.server.streams.take() {
-		return nil, errNoRoom
-	}
 	log := p.log.With().Fields(p.logVars(vars)).Logger()
 	source, err := p.factory.Open(vars, adapters.Env{
 		Log:    log,
@@ -83,8 +77,13 @@ func (p *endpoint) open(key string, vars adapters.Vars) (*stream, error) {
 		Result: p.metrics.sourceResult,
 	})
 	if err != nil {
-		p.server.streams.give()
-		return nil, err
+		return nil, err // before anything is given up for it
+	}
+	if len(p.streams) >= p.MaxStreams || p.server.streams.full() {
+		p.closeIdle() // a client that is here outweighs one that may come back
+	}
+	if len(p.streams) >= p.MaxStreams || !p.server.streams.take() {
+		return nil, errNoRoom
 	}
 	// Not the request's context: close ends the stream.
 	ctx, cancel := context.WithCancel(context.Background())

@@ -118,3 +118,25 @@ routes:
 		}
 	})
 }
+
+// A connection too many waits; it is not refused.
+func TestConnectionsAreBounded(t *testing.T) {
+	inWorld(t, `{limits: {connections: 2}, routes: [{path: /p, log: {name: p}}]}`, func(w *world) {
+		first, second := w.connect("/p"), w.connect("/p")
+		third := make(chan *http.Response, 1)
+		go func() { third <- w.get("/p") }()
+		after(time.Minute)
+		select {
+		case <-third:
+			t.Error("a third connection was served")
+		default:
+		}
+		first.drop()
+		resp := <-third
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("once there is room: got status %d, want 200", resp.StatusCode)
+		}
+		second.drop()
+	})
+}

@@ -84,6 +84,7 @@ func (l *loader) limits(limits Limits) {
 		name  string
 		value int64
 	}{
+		{"connections", int64(limits.Connections)},
 		{"clients", int64(limits.Clients)},
 		{"streams", int64(limits.Streams)},
 		{"catchups", int64(limits.Catchups)},

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"sidestream/adapters"
 	"sidestream/proxy/eventstream"
@@ -182,7 +180,8 @@ func (p *endpoint) variables(r *http.Request, query url.Values) (adapters.Vars, 
 		if slices.Contains(p.Query, name) {
 			continue
 		}
-		if vars[name] = r.PathValue(name); !fitsVariable(vars[name]) {
+		vars[name] = r.PathValue(name)
+		if _, err := vars.Query(name); err != nil { // the least strict rule; the adapter has its own
 			return nil, &badRequest{http.StatusNotFound, "404 page not found"}
 		}
 	}
@@ -191,10 +190,10 @@ func (p *endpoint) variables(r *http.Request, query url.Values) (adapters.Vars, 
 		if len(values) == 0 {
 			continue
 		}
-		if len(values) > 1 || !fitsVariable(values[0]) {
+		vars[name] = values[0]
+		if _, err := vars.Query(name); err != nil || len(values) > 1 {
 			return nil, &badRequest{http.StatusBadRequest, fmt.Sprintf("the query parameter %s can't be used: one value, of text, at most %d bytes", name, adapters.MaxVar)}
 		}
-		vars[name] = values[0]
 	}
 	if p.factory.Capabilities().WholeURL {
 		for name := range query {
@@ -204,12 +203,6 @@ func (p *endpoint) variables(r *http.Request, query url.Values) (adapters.Vars, 
 		}
 	}
 	return vars, nil
-}
-
-// fitsVariable reports whether s may be a variable's value at all; the
-// adapter may be stricter.
-func fitsVariable(s string) bool {
-	return len(s) <= adapters.MaxVar && utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
 }
 
 // streamKey tells streams of one route apart. An absent variable is not an

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -43,7 +44,7 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 		})
 	}
 	for _, ln := range l.Public {
-		serve(public, ln)
+		serve(public, netutil.LimitListener(ln, s.table.Load().config.Limits.Connections))
 	}
 	if l.Admin != nil {
 		serve(admin, l.Admin)

@@ -81,6 +81,7 @@ func (s *Server) retire() {
 
 func sameListeners(a, b *Config) bool {
 	return slices.Equal(a.Listen, b.Listen) && a.Admin == b.Admin &&
+		a.Limits.Connections == b.Limits.Connections &&
 		a.Limits.HeaderBytes == b.Limits.HeaderBytes &&
 		a.Limits.HeaderTimeout == b.Limits.HeaderTimeout &&
 		a.Limits.IdleTimeout == b.Limits.IdleTimeout &&
