@@ -18,13 +18,14 @@ type cutter struct {
 
 	mu       sync.Mutex
 	open     map[net.Conn]bool
-	requests []firstRequest
+	requests []sent
 }
 
-// firstRequest is the first request of a connection.
-type firstRequest struct {
+// sent is what a client sent in one piece. On a connection that a browser
+// uses for several requests, each is one.
+type sent struct {
 	at   time.Time
-	text string // from the method on, as far as it came in one piece
+	text string
 }
 
 // newCutter starts a cutter in front of the server at target, an http:// URL.
@@ -69,12 +70,12 @@ func (c *cutter) cut() time.Time {
 	return time.Now()
 }
 
-// requestsFor returns the first requests of connections after a time whose
-// text holds part, in order.
-func (c *cutter) requestsFor(part string, after time.Time) []firstRequest {
+// requestsFor returns the requests after a time whose text holds part, in
+// order.
+func (c *cutter) requestsFor(part string, after time.Time) []sent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var found []firstRequest
+	var found []sent
 	for _, r := range c.requests {
 		if r.at.After(after) && strings.Contains(r.text, part) {
 			found = append(found, r)
@@ -98,23 +99,23 @@ func (c *cutter) pass(ctx context.Context, down net.Conn) {
 	var both sync.WaitGroup
 	both.Go(func() {
 		defer up.Close()
-		head := make([]byte, 16<<10)
-		n, err := down.Read(head)
-		c.mu.Lock()
-		c.requests = append(c.requests, firstRequest{time.Now(), string(head[:n])})
-		c.mu.Unlock()
-		if err == nil {
-			_, err = up.Write(head[:n])
-		}
-		if err == nil {
-			_, _ = io.Copy(up, down)
-		}
+		_, _ = io.Copy(io.MultiWriter(noter{c}, up), down)
 	})
 	both.Go(func() {
 		defer down.Close()
 		_, _ = io.Copy(down, up)
 	})
 	both.Wait()
+}
+
+// noter notes what is written to it as requests.
+type noter struct{ c *cutter }
+
+func (n noter) Write(text []byte) (int, error) {
+	n.c.mu.Lock()
+	defer n.c.mu.Unlock()
+	n.c.requests = append(n.c.requests, sent{time.Now(), string(text)})
+	return len(text), nil
 }
 
 func (c *cutter) keep(ctx context.Context, conns ...net.Conn) bool {

@@ -134,7 +134,7 @@ func testRetry(t *testing.T, listen listen) { //nolint:thelper // a test, run wi
 	awaitHeard(t, ask, []heard{{Kind: "open", State: 1}, {Kind: "message", Data: `{"v":0}`, State: 1}})
 	id := ask()[1].ID
 	cut := network.cut()
-	var requests []firstRequest
+	var requests []sent
 	wait(t, "a request after the cut", func() (any, bool) {
 		requests = network.requestsFor("GET /doc.json ", cut)
 		return requests, len(requests) > 0
