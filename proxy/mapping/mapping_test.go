@@ -93,13 +93,16 @@ func TestFailures(t *testing.T) {
 	}{
 		{"not JSON", Spec{Data: "."}, `{"secret`, "the payload is not JSON (event.decode: text takes it as a string)"},
 		{"huge number", Spec{Where: ".n > 0"}, `{"n":` + strings.Repeat("9", 4_000_000) + `}`, "a number of the payload has more than 1000 digits"},
+		{"nested too deep", Spec{Data: "."}, strings.Repeat("[", 100_000), "the payload is not JSON (event.decode: text takes it as a string)"},
+		{"made too deep", Spec{Data: "reduce range(1e5) as $i (.; [.])"}, `1`, "event.data: nested more than 10000 deep"},
+		{"huge number in a text", Spec{Data: "tonumber"}, `"` + strings.Repeat("9", 4_000_000) + `"`, "event.data failed: a number has more than 1000 digits"},
 		{"two documents", Spec{Data: "."}, `1 2`, "the payload is not JSON (event.decode: text takes it as a string)"},
 		{"type mismatch", Spec{Data: ".a.b"}, `{"a":"secret"}`, "event.data failed: expected an object but got: string"},
 		{"iteration", Spec{Each: ".[]"}, `"secret"`, "event.each failed: cannot iterate over: string"},
 		{"raised", Spec{Data: `error("secret")`}, `1`, "event.data raised an error of its own"},
 		{"halted", Spec{Data: `"secret"|halt_error`}, `1`, "event.data raised an error of its own"},
 		{"key of an object", Spec{Key: `{a: "secret"}`}, `1`, "event.key yields a object where text is needed"},
-		{"endless", Spec{Data: `[limit(1e9; repeat(1))] | length`, Timeout: adapters.Duration(20 * time.Millisecond)}, `1`, "event.data ran out of time (event.timeout)"},
+		{"endless", Spec{Data: `[limit(1e9; repeat(1))] | length`, Timeout: adapters.Duration(20 * time.Millisecond)}, `1`, "event.data ran out of time (event.timeout): context deadline exceeded"},
 		{"too many", Spec{Each: `range(1e9)`, MaxEvents: 100}, `1`, "event.each yields more than 100 values (event.max_events)"},
 		{"too much", Spec{Each: `range(100)`, Data: `"0123456789"`, MaxOutput: 99}, `1`, "the expressions made more than 99 bytes of one message (event.max_output)"},
 	} {
@@ -152,6 +155,9 @@ func TestCompile(t *testing.T) {
 		if m, err := Compile(defaulted(Spec{Data: expr})); err != nil || !m.NeedsMeta() {
 			t.Errorf("%s: got NeedsMeta false, error %v", expr, err)
 		}
+	}
+	if m, err := Compile(defaulted(Spec{Data: `"$meta", $vars`})); err != nil || m.NeedsMeta() {
+		t.Errorf("a text that reads like a variable: got NeedsMeta true, error %v", err)
 	}
 }
 
