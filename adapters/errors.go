@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strconv"
 	"syscall"
 )
 
@@ -72,6 +73,19 @@ func (e *UpstreamError) Error() string {
 }
 
 func (e *UpstreamError) Unwrap() error { return e.Err }
+
+// A DeniedError is returned by Run when the upstream refuses the credentials
+// that the source was opened with ([Env.Credentials]): they are of no use until
+// the client brings others. A refusal of the configuration's own credentials
+// is an ordinary failure.
+type DeniedError struct {
+	Status    int      // 401 or 403
+	Challenge []string // values of WWW-Authenticate, for the client
+}
+
+func (e *DeniedError) Error() string {
+	return "upstream refused the client's credentials with status " + strconv.Itoa(e.Status)
+}
 
 // Permanent returns an error that tells the supervisor not to try again.
 func Permanent(reason string, err error) error {

@@ -64,9 +64,11 @@ type Event struct {
 	// [NewState]), State holds the same Type and Data; for a change (a
 	// patch, say) it holds what the change results in.
 	//
-	// A source that sets State on one event sets it on all, and declares
-	// [Capabilities.Stateful]. A client then never receives a change to a
-	// state that it does not have.
+	// A source that sets State declares [Capabilities.Stateful]. It may
+	// spread one change over several events, emitted one right after the
+	// other: then only the last of them has State, what they lead to
+	// together, and the others have positions of their own, or none. A
+	// client then never receives a change to a state that it does not have.
 	State *State
 
 	// Headers are the message's headers, and Meta further facts about it

@@ -27,6 +27,8 @@ type Adapter struct {
 // O is decoded strictly from YAML: exported fields with a `yaml` tag, nested
 // structs, pointers, slices, maps with string keys, basic types, and types
 // that implement [encoding.TextUnmarshaler], such as [Duration] and [Size].
+// Its doc comments, and types that are a [Choice], a [Shorthand] or a
+// [Fraction], are what editors are told of it.
 func New[O any](name string, defaults func() O, build func(options O, route Route) (Factory, error)) Adapter {
 	return Adapter{
 		Name: name,

@@ -69,6 +69,25 @@ var units = map[string]int64{
 	"kB": 1e3, "MB": 1e6, "GB": 1e9,
 }
 
+// A Fraction is a number from 0 to 1 in configuration, which
+// [OptionErrors.Fraction] checks.
+type Fraction float64
+
+// A Choice is an option type with a few valid words. The configuration's
+// schema lists them; an adapter's own check should use the same list, as in
+//
+//	c.OneOf("first", string(o.First), o.First.Values()...)
+type Choice interface {
+	Values() []string // the same for each value of the type
+}
+
+// A Shorthand is an option type that may be written as a value of another
+// type, such as a [Duration], in place of a [Choice]'s words or of a mapping.
+// The configuration's schema says so; reading it is the work of UnmarshalText.
+type Shorthand interface {
+	Scalar() any // a value of that type, the same for each value of this one
+}
+
 // A Secret is a string that is never shown: not by fmt, not in JSON.
 type Secret string
 

@@ -2,6 +2,8 @@ package adapters
 
 import (
 	"context"
+	"net/http"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -31,8 +33,12 @@ type Capabilities struct {
 	// and several Runs of one source may go on at once. Implies Positions.
 	Replayable bool
 
-	// Stateful: every event carries Event.State.
+	// Stateful: events carry Event.State.
 	Stateful bool
+
+	// Changes: events may be changes to a state, in a form that clients
+	// know (a JSON Patch, say), so a route can't rewrite their payloads.
+	Changes bool
 
 	// Keyed: events carry keys of the source's own, and are ordered by key.
 	Keyed bool
@@ -45,6 +51,16 @@ type Capabilities struct {
 	// a query parameter that the route doesn't name, and that hence would
 	// have no effect, is an error of the client's.
 	WholeURL bool
+
+	// Always: the source is to run for as long as its route is served, and
+	// not only while somebody listens.
+	Always bool
+
+	// Forward names the request headers, in canonical form, that say on
+	// whose behalf a client asks. If there are any, a source is opened for
+	// each set of their values, gets them as [Env.Credentials], and serves
+	// nobody else.
+	Forward []string
 }
 
 // A Factory is an adapter configured for one route: it opens the route's
@@ -70,6 +86,10 @@ type Env struct {
 	// Meta says that Event.Headers and Event.Meta will be read.
 	Meta bool
 
+	// Credentials are the headers named by [Capabilities.Forward], as far as
+	// the client's request has them. They are secrets.
+	Credentials http.Header
+
 	// Result, if not nil, counts one exchange with the upstream by its
 	// outcome: a status code or another word of a small, fixed set.
 	Result func(outcome string)
@@ -80,4 +100,43 @@ func (e Env) Count(outcome string) {
 	if e.Result != nil {
 		e.Result(outcome)
 	}
+}
+
+// A Reporter is a source that can say how it is doing, at any time and
+// concurrently with Run.
+type Reporter interface {
+	Report() Report
+}
+
+// A Report says how the exchanges of a source with its upstream go. It holds
+// no payload and no secret.
+type Report struct {
+	Last string    // the outcome of the last one, as given to [Env.Count]; empty before the first
+	At   time.Time // when that was
+	Next time.Time // when the next is due; zero: there is no telling
+	Why  string    // why then: "every", "max-age", "retry-after"…
+}
+
+// An Explainer is a source that can show how it works.
+type Explainer interface {
+	// Explain returns, step by step, what the source would ask of its
+	// upstream, with secrets masked, and, if run is set, what comes of
+	// asking once: what was answered, and the events that a new client would
+	// get. An error comes with the steps up to it.
+	Explain(ctx context.Context, run bool) (Explanation, error)
+}
+
+// An Explanation is what an [Explainer] shows.
+type Explanation struct {
+	Steps []Step
+
+	// Events are what would be emitted to a new client, in order, before
+	// anything that the route does to them; none if nothing was run.
+	Events []Event
+}
+
+// A Step is one step of an explanation.
+type Step struct {
+	Name string `json:"name"`
+	Text string `json:"text"` // one line or several
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // adminHandler serves what operators and their tools look at. It shows no
-// configuration values, no payloads and no variables.
+// configuration values, no payloads, and of requests nothing but the variables
+// of their paths.
 func (s *Server) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -16,6 +17,7 @@ func (s *Server) adminHandler() http.Handler {
 		_, _ = w.Write([]byte("ok\n"))
 	})
 	mux.HandleFunc("GET /readyz", s.serveReady)
+	mux.HandleFunc("GET /streams", s.serveStreams)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{Registry: s.metrics.registry}))
 	return mux
 }

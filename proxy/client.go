@@ -25,6 +25,7 @@ const (
 	leftDrain        departure = "drain"  // the server is leaving
 	leftReload       departure = "reload" // the route was changed or taken away
 	leftEnded        departure = "ended"  // the source has ended for good
+	leftDenied       departure = "denied" // the upstream refuses its credentials
 	leftFailed       departure = "failed" // the source has failed in a way that won't pass by itself
 	leftNoRoom       departure = "no_room"
 	leftUnopened     departure = "unopened"      // the source can't be opened
@@ -34,7 +35,7 @@ const (
 func departures() []departure {
 	return []departure{
 		leftGone, leftWriteTimeout, leftOverrun, leftMaxAge, leftDrain, leftReload,
-		leftEnded, leftFailed, leftNoRoom, leftUnopened, leftReplay,
+		leftEnded, leftDenied, leftFailed, leftNoRoom, leftUnopened, leftReplay,
 	}
 }
 
@@ -145,13 +146,6 @@ func (c *client) lose() {
 	}
 }
 
-// announce tells this client alone of a gap.
-func (c *client) announce(g *feed.Gap) {
-	c.endpoint.metrics.gap(g.Reason)
-	c.scratch = appendGap(c.scratch[:0], c.id, g)
-	c.out.write(c.scratch)
-}
-
 // step writes what is ready, up to a batch. The channel that it returns is
 // closed when there is more.
 func (c *client) step() (changed <-chan struct{}, why departure) {
@@ -210,84 +204,49 @@ func (c *client) write(entries []feed.Entry) {
 // startFromState gives a client that waits for it the current state, or what
 // follows the state that it has, once there is one.
 func (c *client) startFromState() {
-	if !c.waiting || !c.feed.HasState() {
+	if !c.waiting {
 		return
 	}
-	c.waiting = false
 	if cursor, ok := c.feed.After(c.requested); ok && c.requested != "" {
-		c.cursor = cursor
+		c.cursor, c.waiting = cursor, false
 		return
 	}
-	c.cursor = feed.Cursor{}
-	c.jump()
+	c.waiting = !c.jump(feed.Cursor{})
 }
 
-// jump writes the newest event of each key after the cursor, and moves
-// behind it.
-func (c *client) jump() {
-	entries, next, complete := c.feed.Latest(c.cursor, nil)
+// jump writes the newest event of each key after the place from, and moves
+// the cursor behind it, unless there is nothing to go on from.
+func (c *client) jump(from feed.Cursor) bool {
+	entries, next, complete, ok := c.feed.Latest(from, nil)
+	if !ok {
+		return false
+	}
 	if !complete {
 		c.announce(&feed.Gap{Reason: adapters.LostOverflow, Requested: c.id, Lost: -1})
 	}
 	c.write(entries)
 	c.cursor = next
+	return true
 }
 
 // overrun deals with a client that fell behind the history.
 func (c *client) overrun(o *feed.OverrunError) departure {
 	switch {
+	case c.waiting: // it misses nothing: a state makes up for it
+		c.cursor = o.Resume
 	case c.endpoint.Slow == SlowDisconnect:
 		return leftOverrun
 	case c.endpoint.Slow == SlowLatest, c.can.Stateful:
-		c.jump()
+		if !c.jump(c.cursor) {
+			// In the middle of a change, the beginning of which is evicted.
+			// The client has moved on from the id that it came with.
+			c.waiting, c.requested, c.cursor = true, "", o.Resume
+		}
 	default:
 		c.announce(&feed.Gap{Reason: adapters.LostOverflow, Requested: c.id, Resumed: o.ResumeID, Lost: o.Lost})
 		c.cursor = o.Resume
 	}
 	return ""
-}
-
-// end lets the client go: with the last event if the source has ended, so
-// that it stays away; until later if it has failed, since somebody may mend
-// that.
-func (c *client) end() departure {
-	if c.condition.Load().state == sourceFailed {
-		c.tell(sourceFailed)
-		return leftFailed
-	}
-	end := c.endpoint.End
-	c.scratch = appendText(c.scratch[:0], end.ID, end.Event, end.Data)
-	c.out.write(c.scratch)
-	return leftEnded
-}
-
-// tell lets the client know that the source has become fresh or stale, or has
-// failed, if it doesn't know.
-func (c *client) tell(state sourceState) {
-	now := c.condition.Load()
-	if now.state != state || c.told == state {
-		return
-	}
-	c.told = state
-	typ := typeFresh
-	if state != sourceFresh {
-		typ = typeStale
-	}
-	c.scratch = appendControl(c.scratch[:0], c.id, typ, conditionData{now.since.UTC(), now.reason})
-	c.out.write(c.scratch)
-}
-
-// markLive notes that the client has received all there was, and tells it so
-// if the route says to.
-func (c *client) markLive() {
-	if c.caughtUp || c.waiting {
-		return
-	}
-	c.caughtUp = true
-	if c.endpoint.LiveMarker {
-		c.scratch = appendText(c.scratch[:0], c.id, typeLive, "{}")
-		c.out.write(c.scratch)
-	}
 }
 
 // wait returns when there is more to write, or with the reason to leave. In

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -23,22 +24,52 @@ type Config struct {
 
 // file is what stands in routes.yaml.
 type file struct {
-	Listen   []string `yaml:"listen"`
-	Admin    string   `yaml:"admin"`
-	Upstream string   `yaml:"upstream"`
+	// Listen are the TCP addresses to serve on: HTTP/1.1, and HTTP/2 without
+	// TLS. Default :8080.
+	Listen []string `yaml:"listen"`
+
+	// Admin is the TCP address for /metrics, /healthz, /readyz and /streams;
+	// "off" for none. Default 127.0.0.1:9090.
+	Admin string `yaml:"admin"`
+
+	// Upstream is the URL of the application behind: requests that no route
+	// takes pass through to it. Default: none; they are answered 404.
+	Upstream string `yaml:"upstream"`
+
 	Limits   Limits   `yaml:"limits"`
 	Drain    Drain    `yaml:"drain"`
 	Defaults defaults `yaml:"defaults"`
-	Routes   nodes    `yaml:"routes"`
+
+	// Routes are the streams. Each has a path and names exactly one source.
+	Routes nodes `yaml:"routes"`
+}
+
+func newFile() file {
+	return file{
+		Listen:   []string{":8080"},
+		Admin:    "127.0.0.1:9090",
+		Limits:   defaultLimits(),
+		Drain:    defaultDrain(),
+		Defaults: defaults{Options: defaultOptions()},
+	}
+}
+
+// Describe returns pointers to what a routing table and a route say when
+// nothing is configured. Their types, which package strictyaml decodes into,
+// say what may stand there. In place of the field for the rest, defaults may
+// have the keys of all adapters, and a route has that of one.
+func Describe() (table, route any) {
+	f := newFile()
+	return &f, newRoute(f.Defaults.Options)
 }
 
 // Limits bound what the server holds in all; a route has its own as well.
 type Limits struct {
-	Connections int           `yaml:"connections"`  // open ones to each address; more wait to be accepted; default 65536
+	Connections int           `yaml:"connections"`  // open ones to each address; more wait until they are accepted; default 65536
 	Clients     int           `yaml:"clients"`      // connected clients; default 50000
 	Streams     int           `yaml:"streams"`      // open streams; default 10000
 	Catchups    int           `yaml:"catchups"`     // private replays under way; default 100
-	HeaderBytes adapters.Size `yaml:"header_bytes"` // of a request; default 64KiB
+	HeaderBytes adapters.Size `yaml:"header_bytes"` // a request's headers; default 64KiB
 
 	// HeaderTimeout bounds reading a request's headers (default 10s), and
 	// IdleTimeout how long an idle connection is kept between requests
@@ -90,7 +121,8 @@ type Route struct {
 	Options
 
 	line        int
-	vars        []string // all variables
+	vars        []string     // all variables
+	expressions []Expression // those of Event, as written
 	fingerprint string
 	factory     adapters.Factory
 	mapping     *mapping.Mapping
@@ -108,14 +140,29 @@ func (r *Route) String() string {
 
 // route is what stands under routes, besides the adapter's key.
 type route struct {
-	Path    string   `yaml:"path"`
-	Method  string   `yaml:"method"`
-	Host    string   `yaml:"host"`
-	Query   []string `yaml:"query"`
+	// Path is the pattern of the requests' path: "{name}" is a variable for
+	// one segment, and "{name...}", at the end, for all that remain. The more
+	// specific pattern wins.
+	Path string `yaml:"path"`
+
+	// Method is the requests' method. Default GET.
+	Method string `yaml:"method"`
+
+	// Host is the requests' host, without a port. Default: any.
+	Host string `yaml:"host"`
+
+	// Query are request parameters that are variables, like those of the
+	// path.
+	Query []string `yaml:"query"`
+
 	Options `yaml:",inline"`
 	Rest    rest `yaml:",rest"`
 }
 
+func newRoute(options Options) *route { return &route{Method: http.MethodGet, Options: options} }
+
+// defaults hold for every route that doesn't say otherwise; those under the
+// name of a source hold for routes that name it.
 type defaults struct {
 	Options `yaml:",inline"`
 	Rest    rest `yaml:",rest"`
@@ -152,8 +199,9 @@ type Options struct {
 	End End `yaml:"end"`
 
 	// LiveMarker sends a stream.live event when a client has received what
-	// was there before it came.
-	LiveMarker bool `yaml:"live_marker"`
+	// was there before it came. Of a source with state it says how old that
+	// is. Default auto: with such a source, and not with others.
+	LiveMarker LiveMarker `yaml:"live_marker"`
 
 	// Slow is what becomes of a client that falls behind the history.
 	Slow SlowPolicy `yaml:"slow"`
@@ -177,6 +225,10 @@ type Options struct {
 	MaxClients int `yaml:"max_clients"`
 	MaxStreams int `yaml:"max_streams"`
 
+	// MaxPrincipals bounds, where clients' credentials are forwarded, how
+	// many of them can have open streams. Default 1000.
+	MaxPrincipals int `yaml:"max_principals"`
+
 	Backoff Backoff `yaml:"backoff"`
 }
 
@@ -187,6 +239,7 @@ func defaultOptions() Options {
 		Heartbeat:    Heartbeat{Every: seconds(15)},
 		History:      History{Events: 1024, Bytes: 8 << 20, Keys: 10_000, KeyBytes: 64 << 20},
 		Linger:       seconds(10),
+		LiveMarker:   LiveMarkerAuto,
 		End:          End{ID: "-1", Event: typeEnd, Data: "{}"},
 		Slow:         SlowDisconnect,
 		Encoding:     EncodingUTF8,
@@ -194,7 +247,10 @@ func defaultOptions() Options {
 		WriteTimeout: seconds(20),
 		MaxClients:   10_000,
 		MaxStreams:   1_000,
-		Backoff:      Backoff{Min: adapters.Duration(250 * time.Millisecond), Max: seconds(30)},
+
+		MaxPrincipals: 1_000,
+
+		Backoff: Backoff{Min: adapters.Duration(250 * time.Millisecond), Max: seconds(30)},
 	}
 }
 
@@ -215,11 +271,14 @@ type Heartbeat struct {
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (h *Heartbeat) UnmarshalText(text []byte) error { return h.Every.UnmarshalText(text) }
 
+// Scalar implements [adapters.Shorthand].
+func (Heartbeat) Scalar() any { return adapters.Duration(0) }
+
 // History bounds what a stream remembers for clients that come back.
 type History struct {
-	Events int               `yaml:"events"` // default 1024
-	Bytes  adapters.Size     `yaml:"bytes"`  // default 8MiB
-	Age    adapters.Duration `yaml:"age"`    // default 0: any
+	Events int               `yaml:"events"` // how many of them; default 1024
+	Bytes  adapters.Size     `yaml:"bytes"`  // as written to clients; default 8MiB
+	Age    adapters.Duration `yaml:"age"`    // how old they may be; default 0: any
 	Keys   int               `yaml:"keys"`   // keys whose newest event is kept; default 10000
 
 	// KeyBytes bounds what is kept for keys, in addition to Bytes. Default
@@ -251,19 +310,58 @@ func (r *Replay) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// MarshalText implements [encoding.TextMarshaler].
+func (r Replay) MarshalText() ([]byte, error) {
+	switch {
+	case r == 0:
+		return []byte("none"), nil
+	case r < 0:
+		return []byte("all"), nil
+	default:
+		return strconv.AppendInt(nil, int64(r), 10), nil
+	}
+}
+
+// Values implements [adapters.Choice].
+func (Replay) Values() []string { return []string{"none", "all"} }
+
+// Scalar implements [adapters.Shorthand]: a number of events.
+func (Replay) Scalar() any { return uint(0) }
+
 // End is the last event of a stream whose source has ended for good. A client
 // that comes back with its id is answered 204 and stays away.
 type End struct {
-	ID    string `yaml:"id"`    // default "-1"
-	Event string `yaml:"event"` // default stream.end
-	Data  string `yaml:"data"`  // default {}
+	ID    string `yaml:"id"`    // what a client that comes back is known by; default "-1"
+	Event string `yaml:"event"` // its type; default stream.end
+	Data  string `yaml:"data"`  // its payload; default {}
 }
 
 // Backoff is how long the supervisor waits before it runs a failed source
 // again: a random time up to Min, which doubles with each failure up to Max.
 type Backoff struct {
-	Min adapters.Duration `yaml:"min"` // default 250ms
-	Max adapters.Duration `yaml:"max"` // default 30s
+	Min adapters.Duration `yaml:"min"` // after the first failure; default 250ms
+	Max adapters.Duration `yaml:"max"` // after many; default 30s
+}
+
+// LiveMarker is whether clients are told that they have received what was
+// there.
+type LiveMarker string
+
+// The settings.
+const (
+	LiveMarkerAuto LiveMarker = "auto" // with sources that have state
+	LiveMarkerOn   LiveMarker = "true"
+	LiveMarkerOff  LiveMarker = "false"
+)
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (m *LiveMarker) UnmarshalText(text []byte) error {
+	return oneOf(m, text)
+}
+
+// Values implements [adapters.Choice].
+func (LiveMarker) Values() []string {
+	return []string{string(LiveMarkerAuto), string(LiveMarkerOn), string(LiveMarkerOff)}
 }
 
 // SlowPolicy is what becomes of a client that falls behind the history.
@@ -278,7 +376,12 @@ const (
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (p *SlowPolicy) UnmarshalText(text []byte) error {
-	return oneOf(p, text, SlowDisconnect, SlowSkip, SlowLatest)
+	return oneOf(p, text)
+}
+
+// Values implements [adapters.Choice].
+func (SlowPolicy) Values() []string {
+	return []string{string(SlowDisconnect), string(SlowSkip), string(SlowLatest)}
 }
 
 // Encoding is how payloads are written.
@@ -292,15 +395,20 @@ const (
 
 // UnmarshalText implements [encoding.TextUnmarshaler].
 func (e *Encoding) UnmarshalText(text []byte) error {
-	return oneOf(e, text, EncodingUTF8, EncodingBase64)
+	return oneOf(e, text)
 }
 
-func oneOf[T ~string](into *T, text []byte, valid ...T) error {
-	for _, v := range valid {
-		if string(text) == string(v) {
-			*into = v
-			return nil
-		}
+// Values implements [adapters.Choice].
+func (Encoding) Values() []string { return []string{string(EncodingUTF8), string(EncodingBase64)} }
+
+func oneOf[T interface {
+	~string
+	adapters.Choice
+}](into *T, text []byte) error {
+	valid := (*into).Values()
+	if !slices.Contains(valid, string(text)) {
+		return fmt.Errorf("%q is not one of %q", text, valid)
 	}
-	return fmt.Errorf("%q is not one of %q", text, valid)
+	*into = T(text)
+	return nil
 }

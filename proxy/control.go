@@ -42,6 +42,26 @@ type conditionData struct {
 	Reason string    `json:"reason"`
 }
 
+// liveData is the payload of stream.live.
+type liveData struct {
+	// Age is for how many seconds the upstream hasn't confirmed the state
+	// that the client has now. Sources without state have none.
+	Age *float64 `json:"age,omitempty"`
+}
+
+// inSeconds returns d in seconds, in steps of a millisecond.
+func inSeconds(d time.Duration) *float64 {
+	s := float64(max(d, 0).Milliseconds()) / 1000
+	return &s
+}
+
+// deniedData is the payload of the last event of a stream whose upstream
+// refuses its clients' credentials.
+type deniedData struct {
+	Status int    `json:"status"` // 401 or 403
+	Reason string `json:"reason"`
+}
+
 // appendControl appends a control event. It carries id, the one that the
 // client has already, so that it changes nothing for a client that keeps the
 // id of the last event, and loses nothing for one that doesn't (C1).

@@ -11,6 +11,10 @@
 // first client opens it, and it closes when the last has been gone for the
 // route's linger.
 //
+// Where an adapter forwards its clients' credentials, a stream is shared only
+// by those with the same ones. Where it asks for a source that runs always,
+// the route's one stream is open for as long as the route is served.
+//
 // # What it promises
 //
 //   - Every event carries an id, and a client that comes back with it goes on
@@ -21,6 +25,9 @@
 //     back, or that waits.
 //   - A client that can't keep up never holds up the source or another
 //     client, and what is kept for it is bounded.
+//   - Nobody receives what was read with the credentials of somebody else. A
+//     client whose credentials the upstream refuses is answered what the
+//     upstream says or, if its stream has begun, told so by the last event.
 //   - A client that is gone leaves nothing behind.
 //   - Every goroutine has an owner that waits for it: [Server.Run] returns
 //     when all have ended.

@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"io"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,7 @@ import (
 // endpoint is a route as it is served: its open streams and their clients.
 type endpoint struct {
 	*Route
+	can     adapters.Capabilities
 	server  *Server
 	metrics *routeMetrics
 	log     zerolog.Logger
@@ -24,30 +26,37 @@ type endpoint struct {
 	closing chan struct{} // closed when the route is gone from the table
 
 	mu      sync.Mutex
-	closed  bool               // guarded by mu
-	streams map[string]*stream // guarded by mu
-	running int                // supervisors; guarded by mu
+	closed  bool                  // guarded by mu
+	streams map[streamKey]*stream // guarded by mu
+	running int                   // supervisors; guarded by mu
 
-	released bool // the factory is closed; guarded by mu
+	principals map[string]int // with open streams, and how many; guarded by mu
+	released   bool           // the factory is closed; guarded by mu
+	lacking    bool           // the stream of Capabilities.Always, for want of room; guarded by mu
 }
 
 func newEndpoint(r *Route, s *Server) *endpoint {
 	return &endpoint{
 		Route:   r,
+		can:     r.factory.Capabilities(),
 		server:  s,
 		metrics: s.metrics.route(r),
 		log:     s.log.With().Stringer("route", r).Logger(),
 		closing: make(chan struct{}),
-		streams: map[string]*stream{},
+		streams: map[streamKey]*stream{},
+
+		principals: map[string]int{},
 	}
 }
 
-// acquire returns the stream for vars, which it opens if there is none, with
-// one client more, and where in its feed a client begins that comes for the
-// first time. For the client that opens the stream that is its very first
-// event, however soon the source has it. acquire returns errNoRoom if there
-// can't be another stream, and the factory's error if it refuses vars.
-func (p *endpoint) acquire(key string, vars adapters.Vars) (s *stream, start feed.Cursor, err error) {
+// acquire returns the stream for vars and credentials, which it opens if there
+// is none, with one client more, and where in its feed a client begins that
+// comes for the first time. For the client that opens the stream that is its
+// very first event, however soon the source has it. acquire returns errNoRoom
+// if there can't be another stream, and the factory's error if it refuses
+// vars.
+func (p *endpoint) acquire(vars adapters.Vars, credentials http.Header) (s *stream, start feed.Cursor, err error) {
+	key := streamKey{varsKey(p.vars, vars), p.principal(credentials)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s = p.streams[key]; s != nil {
@@ -56,7 +65,7 @@ func (p *endpoint) acquire(key string, vars adapters.Vars) (s *stream, start fee
 		if p.closed {
 			return nil, start, errNoRoom
 		}
-		if s, err = p.open(key, vars); err != nil {
+		if s, err = p.open(key, vars, credentials); err != nil {
 			return nil, start, err
 		}
 	}
@@ -69,15 +78,19 @@ func (p *endpoint) acquire(key string, vars adapters.Vars) (s *stream, start fee
 }
 
 // open starts a stream. p.mu is held.
-func (p *endpoint) open(key string, vars adapters.Vars) (*stream, error) {
-	log := p.log.With().Fields(p.logVars(vars)).Logger()
+func (p *endpoint) open(key streamKey, vars adapters.Vars, credentials http.Header) (*stream, error) {
+	log := p.log.With().Fields(logged(p.pathVars(vars))).Logger()
 	source, err := p.factory.Open(vars, adapters.Env{
-		Log:    log,
-		Meta:   p.mapping.NeedsMeta(),
-		Result: p.metrics.sourceResult,
+		Log:         log,
+		Meta:        p.mapping.NeedsMeta(),
+		Credentials: credentials.Clone(), // the request's own would keep more of it alive
+		Result:      p.metrics.sourceResult,
 	})
 	if err != nil {
 		return nil, err // before anything is given up for it
+	}
+	if !p.roomFor(key.principal) {
+		return nil, errNoRoom
 	}
 	if len(p.streams) >= p.MaxStreams || p.server.streams.full() {
 		p.closeIdle() // a client that is here outweighs one that may come back
@@ -92,7 +105,7 @@ func (p *endpoint) open(key string, vars adapters.Vars) (*stream, error) {
 		key:      key,
 		vars:     vars,
 		source:   source,
-		can:      p.factory.Capabilities(),
+		can:      p.can,
 		feed: feed.New(feed.Options{
 			Events: p.History.Events,
 			Bytes:  int64(p.History.Bytes),
@@ -100,13 +113,15 @@ func (p *endpoint) open(key string, vars adapters.Vars) (*stream, error) {
 			Keys:   p.History.Keys,
 
 			KeyBytes: int64(p.History.KeyBytes),
-			Latest:   p.Slow == SlowLatest,
+			Latest:   p.Slow == SlowLatest && !p.can.Stateful, // states are kept anyway
 		}),
 		log:    log,
 		cancel: cancel,
+		heard:  make(chan struct{}),
 	}
 	s.condition.Store(&condition{state: sourceStarting, since: time.Now()})
 	p.streams[key] = s
+	p.principals[key.principal]++
 	p.metrics.streamOpened()
 	log.Info().Msg("stream opened")
 	p.running++
@@ -115,6 +130,9 @@ func (p *endpoint) open(key string, vars adapters.Vars) (*stream, error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.running--
+		if p.streams[key] == s && s.clients == 0 && s.linger == nil {
+			p.idle(s)
+		}
 		p.closeFactory()
 	})
 	return s, nil
@@ -125,13 +143,23 @@ func (p *endpoint) open(key string, vars adapters.Vars) (*stream, error) {
 func (p *endpoint) release(s *stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s.clients--; s.clients > 0 {
-		return
+	if s.clients--; s.clients == 0 && p.streams[s.key] == s {
+		p.idle(s)
 	}
+}
+
+// idle closes s, which has no clients, after the linger, unless it is to run
+// always. p.mu is held.
+func (p *endpoint) idle(s *stream) {
 	linger := time.Duration(p.Linger)
-	// What is over doesn't stay for as long as somebody looks in.
-	if c := s.condition.Load(); c.state == sourceEnded || c.state == sourceFailed {
+	switch c := s.condition.Load(); {
+	case c.state == sourceEnded || c.state == sourceFailed:
+		// What is over doesn't stay for as long as somebody looks in.
 		linger -= time.Since(c.since)
+	case p.can.Always && !p.closed:
+		return
+	case c.state == sourceStarting && len(p.can.Forward) > 0:
+		linger = 0 // whoever makes up credentials takes no room with them
 	}
 	if p.closed || linger <= 0 {
 		p.close(s)
@@ -148,15 +176,26 @@ func (p *endpoint) release(s *stream) {
 }
 
 // close ends s. p.mu is held.
-func (p *endpoint) close(s *stream) {
+func (p *endpoint) close(s *stream) { p.discard(s, &condition{state: sourceClosed}) }
+
+// discard ends s, if it is still open, in its final condition. p.mu is held.
+func (p *endpoint) discard(s *stream, final *condition) {
 	if p.streams[s.key] != s {
 		return
 	}
 	delete(p.streams, s.key)
+	if p.principals[s.key.principal]--; p.principals[s.key.principal] == 0 {
+		delete(p.principals, s.key.principal)
+	}
+	if s.linger != nil {
+		s.linger.Stop()
+	}
+	before := s.condition.Swap(final)
+	s.changed(before, final)
 	s.cancel()
-	s.feed.Close()
+	s.feed.Close() // after the swap, so that clients see why
 	p.server.streams.give()
-	p.metrics.streamClosed(s.condition.Swap(&condition{state: sourceClosed}).state)
+	p.metrics.streamClosed(before.state)
 	s.log.Info().Msg("stream closed")
 	p.closeFactory()
 }
@@ -171,7 +210,6 @@ func (p *endpoint) closeIdle() {
 		}
 	}
 	if idle != nil {
-		idle.linger.Stop()
 		p.close(idle)
 	}
 }
@@ -188,7 +226,6 @@ func (p *endpoint) shut() {
 	close(p.closing)
 	for _, s := range p.streams {
 		if s.clients == 0 {
-			s.linger.Stop()
 			p.close(s)
 		}
 	}
@@ -214,5 +251,8 @@ func (p *endpoint) trim() {
 	defer p.mu.Unlock()
 	for _, s := range p.streams {
 		s.feed.Trim()
+	}
+	if p.lacking && !p.closed {
+		p.openUnasked()
 	}
 }

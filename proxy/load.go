@@ -34,13 +34,7 @@ func Parse(name string, data []byte, known *adapters.Registry, refs strictyaml.R
 		return nil, err
 	}
 	l := &loader{doc: doc, known: known}
-	f := file{
-		Listen:   []string{":8080"},
-		Admin:    "127.0.0.1:9090",
-		Limits:   defaultLimits(),
-		Drain:    defaultDrain(),
-		Defaults: defaults{Options: defaultOptions()},
-	}
+	f := newFile()
 	doc.Decode(doc.Root, "", &f)
 	cfg := &Config{Listen: f.Listen, Admin: f.Admin, Limits: f.Limits, Drain: f.Drain}
 	var reachable bool
@@ -129,8 +123,8 @@ func (l *loader) defaults(d defaults) {
 // it. upstream is the table's, and known is false if that is wrong itself.
 func (l *loader) route(i int, n *yaml.Node, upstream *url.URL, known bool) *Route {
 	path := fmt.Sprintf("routes[%d]", i)
-	c := route{Method: http.MethodGet, Options: l.options}
-	if !l.doc.Decode(n, path, &c) {
+	c := newRoute(l.options)
+	if !l.doc.Decode(n, path, c) {
 		return nil
 	}
 	r := &Route{Path: c.Path, Method: c.Method, Host: c.Host, Query: c.Query, Options: c.Options, line: n.Line}
@@ -142,11 +136,12 @@ func (l *loader) route(i int, n *yaml.Node, upstream *url.URL, known bool) *Rout
 		r.upstream, known = l.upstream(n, path+".upstream", c.Upstream)
 	}
 	var options *yaml.Node
-	r.Adapter, options = l.pickAdapter(n, path, &c)
+	r.Adapter, options = l.pickAdapter(n, path, c)
 	if r.Adapter == "" || !ok || !known {
 		return nil
 	}
 	r.fingerprint = l.doc.Fingerprint(l.fallback, l.adapters[r.Adapter], n) + " " + fmt.Sprint(r.upstream)
+	r.expressions = l.expressions(n, r.Event)
 	if !l.configure(path, r, options) || !l.checkCapabilities(n, path, r) {
 		return nil
 	}
@@ -218,6 +213,7 @@ func (l *loader) checkOptions(n *yaml.Node, path string, r *Route) bool {
 		{"write_timeout", int64(r.WriteTimeout)},
 		{"max_clients", int64(r.MaxClients)},
 		{"max_streams", int64(r.MaxStreams)},
+		{"max_principals", int64(r.MaxPrincipals)},
 		{"backoff.min", int64(r.Backoff.Min)},
 		{"event.timeout", int64(r.Event.Timeout)},
 		{"event.max_events", int64(r.Event.MaxEvents)},
@@ -327,30 +323,6 @@ func (l *loader) configure(path string, r *Route, options *yaml.Node) bool {
 }
 
 var errNotDecoded = errors.New("options not decoded")
-
-// checkCapabilities complains of what the route asks and the adapter can't
-// do.
-func (l *loader) checkCapabilities(n *yaml.Node, path string, r *Route) bool {
-	complain := l.complainer(n, path)
-	can := r.factory.Capabilities()
-	ok := true
-	if can.Stateful && r.mapping.Splits() {
-		ok = complain("event.each", "%s delivers states, each of which replaces the one before, so one can't be split into several events", r.Adapter)
-	}
-	if can.Positions && r.mapping.SetsID() {
-		ok = complain("event.id", "%s has positions of its own, by which clients resume; another id would lose them", r.Adapter)
-	}
-	if r.Slow == SlowLatest && !can.Stateful && !can.Keyed && !r.mapping.SetsKey() {
-		ok = complain("slow", `"latest" keeps the newest event of each key, but %s has no keys; add event.key`, r.Adapter)
-	}
-	if can.Stateful && !can.Keyed && r.mapping.SetsKey() {
-		ok = complain("event.key", "%s delivers the one state of a document; with keys, earlier states would stand beside it", r.Adapter)
-	}
-	if can.Stateful && r.History.Replay != 0 {
-		ok = complain("history.replay", "%s delivers states, and a new client always gets the current one; leave this out", r.Adapter)
-	}
-	return ok
-}
 
 // upstream returns the URL raw, nil if there is none, and whether it is right.
 func (l *loader) upstream(n *yaml.Node, path, raw string) (*url.URL, bool) {

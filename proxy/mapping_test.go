@@ -126,7 +126,7 @@ func TestRouteGivesIDs(t *testing.T) {
 // C7: who waits for a first state that can't be sent hears of it, as does who
 // comes later.
 func TestFirstStateIsRefused(t *testing.T) {
-	inWorld(t, `routes: [{path: /s, log: {name: s}, max_event_size: 10B}]`, func(w *world) {
+	inWorld(t, `routes: [{path: /s, log: {name: s}, live_marker: false, max_event_size: 10B}]`, func(w *world) {
 		early := w.connect("/s")
 		defer early.drop()
 		w.publish("s", "much too long")
@@ -144,7 +144,7 @@ func TestFirstStateIsRefused(t *testing.T) {
 // TestStateIsMapped: expressions apply to a state as to any message, and a
 // state that can't be mapped leaves the last good one.
 func TestStateIsMapped(t *testing.T) {
-	inWorld(t, `routes: [{path: /s, log: {name: s}, event: {data: .orders, type: '"orders"'}}]`, func(w *world) {
+	inWorld(t, `routes: [{path: /s, log: {name: s}, live_marker: false, event: {data: .orders, type: '"orders"'}}]`, func(w *world) {
 		w.publish("s", `{"orders":[1]}`)
 		defer w.connect("/s").drop()
 		w.publish("s", `broken`)

@@ -21,7 +21,7 @@ func TestDocumentedMetrics(t *testing.T) {
 		return slices.Sorted(maps.Keys(found))
 	}
 	descs := make(chan *prometheus.Desc, 1000)
-	newMetrics("test").registry.Describe(descs)
+	New(passing(t, "http://app"), Settings{}).metrics.registry.Describe(descs)
 	close(descs)
 	var registered strings.Builder
 	for d := range descs {

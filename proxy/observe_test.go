@@ -15,7 +15,7 @@ import (
 )
 
 func TestLogs(t *testing.T) {
-	inWorld(t, `routes: [{path: "/u/{user}", query: [token], log: {name: s}, event: {decode: text, where: '. != "hidden"'}}]`, func(w *world) {
+	inWorld(t, `routes: [{path: "/u/{user}", query: [token], log: {name: s}, live_marker: false, event: {decode: text, where: '. != "hidden"'}}]`, func(w *world) {
 		w.publish("s", "a payload")
 		c := w.connect("/u/ann?token=hunter2")
 		w.upstream("s").Fail(adapters.Transient("upstream answered 503", errors.New("GET http://app/")))

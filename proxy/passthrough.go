@@ -60,6 +60,7 @@ func newPassthrough(upstream *url.URL, s *Server) http.Handler {
 				// The application's own stream. Without a proxy the browser
 				// would try again, and after a 502 it never does (R6).
 				s.metrics.passedThrough(http.StatusOK)
+				w.Header().Add("Vary", "Accept")
 				writeStreamHeader(w, r)
 				_, _ = w.Write(eventstream.AppendRetry(nil, s.retry()))
 				return

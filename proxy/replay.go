@@ -40,6 +40,8 @@ func (c *client) replay(ctx context.Context) departure {
 			from = string(lost.Resume)
 		case end == nil:
 			return c.end() // for good, and the client has all of it
+		case c.denied(end):
+			return c.end()
 		case adapters.IsPermanent(end):
 			c.log.Warn().Err(end).Msg("replay is not possible")
 			c.requested = c.id

@@ -25,12 +25,7 @@ func fixedHeaders() []string {
 
 // ServeHTTP answers a request for the route's stream.
 func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		http.Error(w, "the query can't be parsed", http.StatusBadRequest)
-		return
-	}
-	vars, bad := p.variables(r, query)
+	vars, id, bad := p.admit(r)
 	if bad != nil {
 		http.Error(w, bad.msg, bad.status)
 		return
@@ -42,7 +37,6 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = control.EnableFullDuplex()
 		defer func() { _ = control.SetReadDeadline(time.Now()) }()
 	}
-	id := lastEventID(r.Header, query)
 	if id == p.End.ID {
 		w.WriteHeader(http.StatusNoContent) // R5, R7: the stream has ended; stay away
 		return
@@ -61,7 +55,7 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer p.leave()
 
-	s, start, err := p.acquire(streamKey(p.vars, vars), vars) //nolint:contextcheck // a stream outlives the request that opens it
+	s, start, err := p.acquire(vars, credentials(r.Header, p.can.Forward)) //nolint:contextcheck // a stream outlives the request that opens it
 	switch {
 	case errors.Is(err, errNoRoom):
 		p.turnAway(w, r, leftNoRoom)
@@ -104,23 +98,36 @@ func (p *endpoint) serve(w http.ResponseWriter, r *http.Request, s *stream, star
 	log := s.log.With().Str("client", r.RemoteAddr).Logger()
 	log.Debug().Bool("resumes", id != "").Msg("client connected")
 
-	p.writeHeader(w, r)
 	out := newSink(w, r, time.Duration(p.WriteTimeout))
-	out.write(eventstream.AppendRetry(nil, time.Duration(p.Retry)))
-	why := leftGone
-	if out.flush() == nil { // R2: before the upstream says anything
-		why = newClient(s, out, start, id).run(r.Context())
-		p.farewell(out, why)
-	}
+	why := p.stream(w, r, out, s, start, id)
 	p.metrics.departed(why)
 	log.Debug().Str("reason", string(why)).Int64("bytes", out.bytes).Dur("age", time.Since(since)).Msg("client left")
+}
+
+// stream answers a client with its stream, until it leaves or has to, and
+// says why.
+func (p *endpoint) stream(w http.ResponseWriter, r *http.Request, out *sink, s *stream, start feed.Cursor, id string) departure {
+	if why := s.verdict(r); why != "" {
+		if why == leftDenied {
+			p.deny(w, r, s.condition.Load().denied)
+		}
+		return why
+	}
+	p.writeHeader(w, r)
+	out.write(eventstream.AppendRetry(nil, time.Duration(p.Retry)))
+	if out.flush() != nil { // R2: before the upstream says anything
+		return leftGone
+	}
+	why := newClient(s, out, start, id).run(r.Context())
+	p.farewell(out, why)
+	return why
 }
 
 // farewell tells a client that has to leave when to come back: not with all
 // the others.
 func (p *endpoint) farewell(out *sink, why departure) {
 	switch why {
-	case leftGone, leftWriteTimeout, leftEnded:
+	case leftGone, leftWriteTimeout, leftEnded, leftDenied:
 		return
 	case leftNoRoom, leftUnopened, leftFailed:
 		out.write(p.spread(p.server.retry()))
@@ -145,10 +152,16 @@ func (p *endpoint) turnAway(w http.ResponseWriter, r *http.Request, why departur
 }
 
 func (p *endpoint) writeHeader(w http.ResponseWriter, r *http.Request) {
-	for name, value := range p.Headers {
-		w.Header().Set(name, value)
-	}
+	p.setHeaders(w.Header())
 	writeStreamHeader(w, r)
+}
+
+// setHeaders sets the headers that all of the route's responses have.
+func (p *endpoint) setHeaders(h http.Header) {
+	for name, value := range p.Headers {
+		h.Set(name, value)
+	}
+	h.Add("Vary", strings.Join(append([]string{"Accept"}, p.can.Forward...), ", "))
 }
 
 // writeStreamHeader starts a stream's response (R1).
@@ -157,7 +170,11 @@ func writeStreamHeader(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", eventStreamType)
 	h.Set("Cache-Control", "no-cache, no-transform")
 	h.Set("X-Accel-Buffering", "no")
-	h.Add("Vary", "Accept")
+	setConnection(h, r)
+	w.WriteHeader(http.StatusOK)
+}
+
+func setConnection(h http.Header, r *http.Request) {
 	switch {
 	case r.ProtoMajor == 1 && r.ContentLength != 0:
 		// The body is never read, and must not be taken for a request.
@@ -165,49 +182,61 @@ func writeStreamHeader(w http.ResponseWriter, r *http.Request) {
 	case r.ProtoMajor == 1 && r.ProtoMinor == 1:
 		h.Set("Connection", "keep-alive")
 	}
-	w.WriteHeader(http.StatusOK)
 }
 
+// badRequest is the answer to a request that can't have a stream.
 type badRequest struct {
 	status int
 	msg    string
+	cause  error // nil if msg says it
+}
+
+// admit reads what a request asks of the route: the values of its variables,
+// and the id to go on after.
+func (r *Route) admit(req *http.Request) (vars adapters.Vars, id string, bad *badRequest) {
+	query, err := url.ParseQuery(req.URL.RawQuery)
+	if err != nil {
+		return nil, "", &badRequest{http.StatusBadRequest, "the query can't be parsed", nil}
+	}
+	vars, bad = r.variables(req, query)
+	return vars, lastEventID(req.Header, query), bad
 }
 
 // variables takes the route's variables from the request.
-func (p *endpoint) variables(r *http.Request, query url.Values) (adapters.Vars, *badRequest) {
-	vars := make(adapters.Vars, len(p.vars))
-	for _, name := range p.vars {
-		if slices.Contains(p.Query, name) {
+func (r *Route) variables(req *http.Request, query url.Values) (adapters.Vars, *badRequest) {
+	vars := make(adapters.Vars, len(r.vars))
+	for _, name := range r.vars {
+		if slices.Contains(r.Query, name) {
 			continue
 		}
-		vars[name] = r.PathValue(name)
+		vars[name] = req.PathValue(name)
 		if _, err := vars.Query(name); err != nil { // the least strict rule; the adapter has its own
-			return nil, &badRequest{http.StatusNotFound, "404 page not found"}
+			return nil, &badRequest{http.StatusNotFound, "404 page not found", err}
 		}
 	}
-	for _, name := range p.Query {
+	for _, name := range r.Query {
 		values := query[name]
 		if len(values) == 0 {
 			continue
 		}
 		vars[name] = values[0]
 		if _, err := vars.Query(name); err != nil || len(values) > 1 {
-			return nil, &badRequest{http.StatusBadRequest, fmt.Sprintf("the query parameter %s can't be used: one value, of text, at most %d bytes", name, adapters.MaxVar)}
+			return nil, &badRequest{http.StatusBadRequest, fmt.Sprintf("the query parameter %s can't be used: one value, of text, at most %d bytes", name, adapters.MaxVar), nil}
 		}
 	}
-	if p.factory.Capabilities().WholeURL {
+	if r.factory.Capabilities().WholeURL {
 		for name := range query {
-			if !slices.Contains(p.Query, name) && !isLastEventIDParam(name) {
-				return nil, &badRequest{http.StatusBadRequest, "a query parameter of this request is not one of the route's (its query: list), and would have no effect on the stream"}
+			if !slices.Contains(r.Query, name) && !isLastEventIDParam(name) {
+				return nil, &badRequest{http.StatusBadRequest, "a query parameter of this request is not one of the route's (its query: list), and would have no effect on the stream", fmt.Errorf("the query parameter %q is not in its query: list, and would have no effect", clip(name))}
 			}
 		}
 	}
 	return vars, nil
 }
 
-// streamKey tells streams of one route apart. An absent variable is not an
-// empty one.
-func streamKey(names []string, vars adapters.Vars) string {
+// varsKey tells sets of a route's variables apart. An absent variable is not
+// an empty one.
+func varsKey(names []string, vars adapters.Vars) string {
 	var b strings.Builder
 	for _, name := range names {
 		if value, ok := vars[name]; ok {
@@ -219,14 +248,34 @@ func streamKey(names []string, vars adapters.Vars) string {
 	return b.String()
 }
 
-// logVars are the variables of the path as fields of a log line. Query
-// parameters may be secrets, and are left out.
-func (p *endpoint) logVars(vars adapters.Vars) map[string]any {
-	fields := make(map[string]any, len(vars))
+// credentials returns those of the headers in names that h has.
+func credentials(h http.Header, names []string) http.Header {
+	c := http.Header{}
+	for _, name := range names {
+		if values := h.Values(name); len(values) > 0 {
+			c[name] = values
+		}
+	}
+	return c
+}
+
+// pathVars are the variables of the path, to be shown. Query parameters may be
+// secrets, and are left out.
+func (p *endpoint) pathVars(vars adapters.Vars) map[string]string {
+	path := make(map[string]string, len(vars))
 	for name, value := range vars {
 		if !slices.Contains(p.Query, name) {
-			fields["var."+name] = value[:min(len(value), 64)]
+			path[name] = value[:min(len(value), 64)]
 		}
+	}
+	return path
+}
+
+// logged are variables as fields of a log line.
+func logged(vars map[string]string) map[string]any {
+	fields := make(map[string]any, len(vars))
+	for name, value := range vars {
+		fields["var."+name] = value
 	}
 	return fields
 }

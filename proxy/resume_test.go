@@ -187,30 +187,30 @@ func replayed(from, to int) []string {
 }
 
 func TestState(t *testing.T) {
-	inWorld(t, `routes: [{path: /s, log: {name: s}, live_marker: true}]`, func(w *world) {
+	inWorld(t, `routes: [{path: /s, log: {name: s}}]`, func(w *world) {
 		early := w.connect("/s")
 		defer early.drop()
 		early.wants() // nothing yet, not even the marker
 		w.publish("s", "one")
-		early.wants("s.0.1 one", "s.0.1 stream.live {}")
+		early.wants("s.0.1 one", `s.0.1 stream.live {"age":0}`)
 		w.publish("s", "two")
 
 		// X7: the latest state at once, and that alone.
 		fresh := w.connect("/s")
 		defer fresh.drop()
-		fresh.wants("s.0.2 two", "s.0.2 stream.live {}")
+		fresh.wants("s.0.2 two", `s.0.2 stream.live {"age":0}`)
 		// The client has it already.
 		same := w.connect("/s", "Last-Event-ID: s.0.2")
 		defer same.drop()
-		same.wants("s.0.2 stream.live {}")
+		same.wants(`s.0.2 stream.live {"age":0}`)
 		// In the feed: what follows.
 		behind := w.connect("/s", "Last-Event-ID: s.0.1")
 		defer behind.drop()
-		behind.wants("s.0.2 two", "s.0.2 stream.live {}")
+		behind.wants("s.0.2 two", `s.0.2 stream.live {"age":0}`)
 		// Anything else: the state, which makes up for what was missed.
 		foreign := w.connect("/s", "Last-Event-ID: other")
 		defer foreign.drop()
-		foreign.wants("s.0.2 two", "s.0.2 stream.live {}")
+		foreign.wants("s.0.2 two", `s.0.2 stream.live {"age":0}`)
 	})
 }
 
@@ -224,13 +224,13 @@ func TestStateAfterRestart(t *testing.T) {
 		same, changed := w.connect("/s", "Last-Event-ID: s.0.1"), w.connect("/s", "Last-Event-ID: s.0.0")
 		defer same.drop()
 		defer changed.drop()
-		same.wants()
-		changed.wants("s.0.1 one")
+		same.wants(`s.0.1 stream.live {"age":0}`)
+		changed.wants("s.0.1 one", `s.0.1 stream.live {"age":0}`)
 	})
 }
 
 func TestPatchReachesOnlyWhoHasItsState(t *testing.T) {
-	inWorld(t, `routes: [{path: /s, log: {name: s}, history: {events: 2}, slow: skip}]`, func(w *world) {
+	inWorld(t, `routes: [{path: /s, log: {name: s}, live_marker: false, history: {events: 2}, slow: skip}]`, func(w *world) {
 		w.upstream("s").Append(adapters.NewState("", "snapshot", []byte("0")))
 		first := w.connect("/s")
 		defer first.drop()
@@ -259,7 +259,7 @@ func TestNoChangeToAStateThatWasNotDelivered(t *testing.T) {
 		"too large": `max_event_size: 5B`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, `routes: [{path: /s, log: {name: s}, `+options+`}]`, func(w *world) {
+			inWorld(t, `routes: [{path: /s, log: {name: s}, live_marker: false, `+options+`}]`, func(w *world) {
 				w.upstream("s").Append(adapters.NewState("", "snapshot", []byte("0")))
 				c := w.connect("/s")
 				defer c.drop()

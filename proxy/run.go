@@ -49,8 +49,9 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 	if l.Admin != nil {
 		serve(admin, l.Admin)
 	}
+	s.start() //nolint:contextcheck // a stream ends when its endpoint says so
 	stop := make(chan struct{})
-	group.Go(func() error {
+	group.Go(func() error { //nolint:contextcheck // as with start
 		s.trim(stop)
 		return nil
 	})

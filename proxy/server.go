@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"crypto/rand"
+	"crypto/sha256"
 	"net/http"
 	"slices"
 	"sync"
@@ -20,6 +22,7 @@ type Server struct {
 
 	table    atomic.Pointer[table]
 	reload   sync.Mutex // held while a table is replaced
+	started  bool       // Run was called; guarded by reload
 	retired  bool       // no table follows; guarded by reload
 	clients  limit
 	streams  limit
@@ -30,6 +33,7 @@ type Server struct {
 	running  sync.WaitGroup // supervisors
 	passing  atomic.Int64   // requests that pass through, upgraded connections included
 
+	secret  [sha256.Size]byte // under which principals are hashed
 	batches batchPool
 	always  chan struct{} // closed
 }
@@ -50,6 +54,8 @@ func New(config *Config, settings Settings) *Server {
 		always:    make(chan struct{}),
 	}
 	close(s.always)
+	_, _ = rand.Read(s.secret[:]) // never fails
+	s.metrics.registry.MustRegister(newStateAges(s))
 	s.install(config)
 	s.ready.Store(true)
 	return s
@@ -108,17 +114,34 @@ func (s *Server) install(config *Config) {
 	s.catchups.most.Store(int64(config.Limits.Catchups))
 	s.table.Store(next)
 	s.metrics.reloaded.SetToCurrentTime()
-	if before == nil {
-		return
+	var gone, come []*endpoint
+	if before != nil {
+		gone = without(before.endpoints, next.endpoints)
+		come = without(next.endpoints, before.endpoints)
 	}
-	still := map[*endpoint]bool{}
-	for _, p := range next.endpoints {
-		still[p] = true
+	for _, p := range gone {
+		p.shut()
 	}
-	for _, p := range before.endpoints {
-		if !still[p] {
-			p.shut()
+	if s.started {
+		for _, p := range come {
+			p.openAlways()
 		}
+	}
+}
+
+// without returns the endpoints of a that are not in b.
+func without(a, b []*endpoint) []*endpoint {
+	return slices.DeleteFunc(slices.Clone(a), func(p *endpoint) bool { return slices.Contains(b, p) })
+}
+
+// start opens the streams that are to be open for as long as their routes are
+// served.
+func (s *Server) start() {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	s.started = true
+	for _, p := range s.table.Load().endpoints {
+		p.openAlways()
 	}
 }
 

@@ -110,7 +110,7 @@ func TestSlowClientGetsTheLatest(t *testing.T) {
 }
 
 func TestSlowClientOfAState(t *testing.T) {
-	inWorld(t, `routes: [{path: /s, log: {name: s}, history: {events: 3}, slow: skip}]`, func(w *world) {
+	inWorld(t, `routes: [{path: /s, log: {name: s}, live_marker: false, history: {events: 3}, slow: skip}]`, func(w *world) {
 		c := w.slow("/s")
 		clog(w, "s", noKey)
 		if got := strings.Join(c.rest()[1:], " "); got != "s.0.11 0" {

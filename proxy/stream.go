@@ -15,7 +15,7 @@ import (
 // its clients and closes it; its supervisor (supervise.go) runs the source.
 type stream struct {
 	endpoint *endpoint
-	key      string
+	key      streamKey
 	vars     adapters.Vars
 	source   adapters.Source
 	can      adapters.Capabilities
@@ -25,6 +25,11 @@ type stream struct {
 	cancel context.CancelFunc // ends the supervisor
 
 	condition atomic.Pointer[condition]
+	heard     chan struct{} // closed when the condition is no longer that of the start
+
+	// confirmed is when the upstream last said that the state which clients
+	// have is the current one, in nanoseconds since 1970; 0: never yet.
+	confirmed atomic.Int64
 
 	// Guarded by endpoint.mu.
 	clients int
@@ -33,11 +38,18 @@ type stream struct {
 	idleSince time.Time // when linger was started
 }
 
+// streamKey tells the streams of one route apart.
+type streamKey struct {
+	vars      string // see varsKey
+	principal string // see principal
+}
+
 // condition is whether a stream's upstream is well.
 type condition struct {
 	state  sourceState
 	since  time.Time
-	reason string // why it is stale or failed, or was before it became fresh
+	reason string                // why it is stale or failed, or was before it became fresh
+	denied *adapters.DeniedError // not nil if the state is sourceDenied
 }
 
 type sourceState string
@@ -55,20 +67,39 @@ func sourceStates() []sourceState {
 	return []sourceState{sourceStarting, sourceFresh, sourceStale, sourceEnded, sourceFailed}
 }
 
-// sourceClosed is the state of a stream that is no longer open. It is final,
-// and not shown.
-const sourceClosed sourceState = "closed"
+// The states of a stream that is no longer open are final, and not counted.
+const (
+	sourceClosed sourceState = "closed"
+	sourceDenied sourceState = "denied" // the upstream refuses the clients' credentials
+)
 
 // become changes the condition of a stream that is open, and wakes its
 // clients.
 func (s *stream) become(state sourceState, reason string) {
 	before := s.condition.Load()
 	next := &condition{state: state, since: time.Now(), reason: reason}
-	// Only the supervisor gets here, and close just once.
-	if before.state == sourceClosed || !s.condition.CompareAndSwap(before, next) {
+	// Only the supervisor gets here, and discard just once.
+	if before.state == sourceClosed || before.state == sourceDenied || !s.condition.CompareAndSwap(before, next) {
 		return
 	}
 	s.endpoint.metrics.sourceState(before.state, state)
-	s.log.Info().Str("from", string(before.state)).Str("to", string(state)).Str("reason", reason).Msg("source changed state")
+	s.changed(before, next)
+}
+
+// changed lets those know who want to that the condition has changed.
+func (s *stream) changed(before, next *condition) {
+	if before.state == sourceStarting {
+		close(s.heard)
+	}
+	if next.state != sourceClosed {
+		s.log.Info().Str("from", string(before.state)).Str("to", string(next.state)).Str("reason", next.reason).Msg("source changed state")
+	}
 	s.feed.Wake()
+}
+
+// age returns how long ago the upstream last confirmed the state that clients
+// have, and whether it ever has.
+func (s *stream) age() (age time.Duration, ok bool) {
+	at := s.confirmed.Load()
+	return time.Since(time.Unix(0, at)), at != 0
 }

@@ -81,7 +81,7 @@ routes:
 func TestFirstClientMissesNothing(t *testing.T) {
 	inWorld(t, `routes: [{path: /p, log: {name: p}, linger: 0s}]`, func(w *world) {
 		p := w.server.table.Load().endpoints[0]
-		s, start, err := p.acquire("", nil)
+		s, start, err := p.acquire(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,6 +37,8 @@ func (s *stream) supervise(ctx context.Context) {
 			s.become(sourceEnded, "")
 			s.feed.Close()
 			return
+		case s.denied(err):
+			return
 		case adapters.IsPermanent(err):
 			s.log.Error().Err(err).Msg("source failed for good")
 			s.become(sourceFailed, adapters.Reason(err))
@@ -50,6 +52,9 @@ func (s *stream) supervise(ctx context.Context) {
 			r.after = lost.Resume
 		default:
 			r.failed(err)
+		}
+		if r.partial { // clients have what never was a state; the source starts from one
+			r.partial, r.after = false, ""
 		}
 		wait := time.NewTimer(rand.N(bound) + 1)
 		select {
@@ -89,9 +94,13 @@ type sourceRun struct {
 	missed  bool              // events may have been missed, and clients weren't told
 
 	// broken are the keys of which clients may lack the newest state, since
-	// the event that led to it was not delivered. What comes next of them is
+	// an event that led to it was not delivered. What comes next of them is
 	// delivered as a state.
 	broken map[string]bool
+
+	// partial says that the last event was one of several that make up a
+	// change, and not the last of them.
+	partial bool
 }
 
 // failed notes a failure that may pass.
@@ -128,6 +137,9 @@ func (r *sourceRun) emit(e adapters.Event) error {
 	}
 	if e.Live {
 		r.feed.Mark(string(e.Position))
+		if len(r.broken) == 0 {
+			r.confirmed.Store(time.Now().UnixNano())
+		}
 		return nil
 	}
 	r.endpoint.metrics.eventsIn.Inc()
@@ -137,10 +149,19 @@ func (r *sourceRun) emit(e adapters.Event) error {
 // deliver puts what the route makes of e into the feed. A nil result means
 // that it is there, or that clients were told that it can't be.
 func (r *sourceRun) deliver(e *adapters.Event, prev adapters.Position) error {
-	if r.broken[e.Key] && e.State != nil {
+	r.partial = r.can.Stateful && e.State == nil
+	switch {
+	case !r.broken[e.Key]:
+	case r.partial:
+		return nil // the state that it is a step to makes up for it
+	default:
 		e.Type, e.Data = e.State.Type, e.State.Data
 	}
 	events, err := r.refine(r.ctx, e, prev)
+	confirmed := r.confirmed.Load()
+	if err == nil && len(events) > 0 && e.State != nil {
+		r.confirmed.Store(time.Now().UnixNano()) // before a client has it
+	}
 	for i := 0; err == nil && i < len(events); i++ {
 		err = r.feed.Append(&events[i])
 	}
@@ -150,7 +171,8 @@ func (r *sourceRun) deliver(e *adapters.Event, prev adapters.Position) error {
 	case err == nil && len(events) > 0:
 		delete(r.broken, e.Key)
 		return nil
-	case e.State != nil:
+	case r.can.Stateful:
+		r.confirmed.Store(confirmed)
 		r.lack(e.Key)
 	}
 	if err != nil {

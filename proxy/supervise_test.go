@@ -15,7 +15,7 @@ import (
 )
 
 func TestStaleAndFresh(t *testing.T) {
-	inWorld(t, `routes: [{path: /s, log: {name: s}}]`, func(w *world) {
+	inWorld(t, `routes: [{path: /s, log: {name: s}, live_marker: false}]`, func(w *world) {
 		w.publish("s", "one")
 		c := w.connect("/s")
 		defer c.drop()
@@ -41,7 +41,7 @@ func TestStaleAndFresh(t *testing.T) {
 }
 
 func TestUpstreamDownFromTheStart(t *testing.T) {
-	inWorld(t, `routes: [{path: /s, log: {name: s}}]`, func(w *world) {
+	inWorld(t, `routes: [{path: /s, log: {name: s}, live_marker: false}]`, func(w *world) {
 		w.upstream("s").Fail(io.ErrUnexpectedEOF)
 		c := w.connect("/s") // R6: 200
 		defer c.drop()
@@ -144,7 +144,7 @@ func TestBackoff(t *testing.T) {
 		p := w.server.table.Load().endpoints[0]
 		counting := &countingSource{}
 		s := &stream{endpoint: p, source: counting, feed: feed.New(feed.Options{}), log: zerolog.Nop()}
-		s.condition.Store(&condition{state: sourceStarting})
+		s.condition.Store(&condition{state: sourceStale})
 		ctx, cancel := context.WithTimeout(w.t.Context(), time.Hour)
 		defer cancel()
 		s.supervise(ctx)

@@ -8,12 +8,9 @@ import (
 
 // table is a routing table in service.
 type table struct {
+	*router
 	config    *Config
 	endpoints []*endpoint
-
-	streams  *http.ServeMux // the routes, with the applications behind them
-	others   *http.ServeMux // their paths, for other methods, if they have applications of their own
-	fallback http.Handler   // the table's application; nil if there is none
 }
 
 // newTable makes a table of config. Endpoints of the table before it whose
@@ -25,27 +22,48 @@ func newTable(config *Config, before *table, s *Server) *table {
 			kept[p.fingerprint] = p
 		}
 	}
-	t := &table{
-		config: config, streams: http.NewServeMux(), others: http.NewServeMux(),
-		fallback: s.passthroughOf(config.Upstream),
-	}
+	t := &table{config: config}
 	for _, r := range config.Routes {
 		p := kept[r.fingerprint]
 		if p == nil {
 			p = newEndpoint(r, s)
 		}
 		t.endpoints = append(t.endpoints, p)
-		behind := s.passthroughOf(r.upstream)
-		if err := handle(t.streams, r.muxPattern(), routed{negotiate(p, behind)}); err != nil {
+	}
+	t.router = newRouter(config, func(i int) http.Handler { return t.endpoints[i] }, s.passthroughOf)
+	for i, err := range t.shadowed {
+		if err != nil {
+			t.endpoints[i].log.Warn().Err(err).Msg("requests with other methods don't go to this route's upstream")
+		}
+	}
+	return t
+}
+
+// router gives requests to the streams of routes and to applications.
+type router struct {
+	streams  *http.ServeMux // the routes, with the applications behind them
+	others   *http.ServeMux // their paths, for other methods, if they have applications of their own
+	fallback http.Handler   // the table's application; nil if there is none
+	shadowed []error        // for each route why it isn't in others although it has an application
+}
+
+// newRouter makes a router of config. stream returns the handler for the
+// streams of the i-th route, behind that for an application, nil for none.
+func newRouter(config *Config, stream func(i int) http.Handler, behind func(*url.URL) http.Handler) *router {
+	t := &router{
+		streams: http.NewServeMux(), others: http.NewServeMux(),
+		fallback: behind(config.Upstream),
+		shadowed: make([]error, len(config.Routes)),
+	}
+	for i, r := range config.Routes {
+		app := behind(r.upstream)
+		if err := handle(t.streams, r.muxPattern(), routed{negotiate(stream(i), app)}); err != nil {
 			panic(err) // Parse has tried it
 		}
-		if r.Upstream == "" {
-			continue
-		}
-		// Of two routes with one path and applications of their own, the
-		// first has the other methods.
-		if err := handle(t.others, r.pathPattern(), routed{behind}); err != nil {
-			p.log.Warn().Err(err).Msg("requests with other methods don't go to this route's upstream")
+		if r.Upstream != "" {
+			// Of two routes with one path and applications of their own, the
+			// first has the other methods.
+			t.shadowed[i] = handle(t.others, r.pathPattern(), routed{app})
 		}
 	}
 	return t
@@ -54,12 +72,8 @@ func newTable(config *Config, before *table, s *Server) *table {
 // ServeHTTP routes a request. ServeMux would redirect a path that isn't
 // clean, or lacks the slash of a subtree; where an application is behind,
 // that is for the application to decide.
-func (t *table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if host := strings.ToLower(r.Host); host != r.Host { // RFC 9110 section 4.2.3
-		lower := *r
-		lower.Host = host
-		r = &lower
-	}
+func (t *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = lowerHost(r)
 	if h, _ := t.streams.Handler(r); !isRouted(h) {
 		if other, _ := t.others.Handler(r); isRouted(other) {
 			other.ServeHTTP(w, r)
@@ -73,7 +87,19 @@ func (t *table) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.streams.ServeHTTP(w, r)
 }
 
-// routed marks the handlers of a table, in contrast to ServeMux's own.
+// lowerHost returns r with its host in lower case, as patterns have theirs
+// (RFC 9110 section 4.2.3).
+func lowerHost(r *http.Request) *http.Request {
+	host := strings.ToLower(r.Host)
+	if host == r.Host {
+		return r
+	}
+	lower := *r
+	lower.Host = host
+	return &lower
+}
+
+// routed marks the handlers of a router, in contrast to ServeMux's own.
 type routed struct{ http.Handler }
 
 func isRouted(h http.Handler) bool {

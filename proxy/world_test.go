@@ -28,12 +28,15 @@ import (
 // world is a server on virtual time and pipes in place of sockets, with
 // upstreams in memory. The adapter "log" of its routing tables reads the
 // upstream that its option "name" says; an upstream's first letter says
-// which form it has: r is replayable, s stateful, p positionless.
+// which form it has: r is replayable, s stateful, p positionless. The adapter
+// "api" reads the world's api, and "document" its document.
 type world struct {
 	t        *testing.T
 	mu       sync.Mutex
 	logs     map[string]*adaptertest.Log
 	registry *adapters.Registry
+	api      *api
+	document *document
 	server   *Server
 	public   *pipeListener
 	admin    *pipeListener
@@ -46,18 +49,34 @@ type world struct {
 func inWorld(t *testing.T, table string, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, logs: map[string]*adaptertest.Log{}, log: &bytes.Buffer{}}
+		w := &world{t: t, logs: map[string]*adaptertest.Log{}, api: newAPI(), document: newDocument(), log: &bytes.Buffer{}}
 		type options struct {
-			Name string `yaml:"name"`
+			Name    string   `yaml:"name"`
+			Always  bool     `yaml:"always"`
+			Forward []string `yaml:"forward"`
 		}
-		w.registry = adapters.NewRegistry(adapters.New("log",
+		logAdapter := adapters.New("log",
 			func() options { return options{Name: "r"} },
-			func(o options, _ adapters.Route) (adapters.Factory, error) { return w.upstream(o.Name).Factory(), nil }))
+			func(o options, _ adapters.Route) (adapters.Factory, error) {
+				f := w.upstream(o.Name).Factory()
+				can := f.Capabilities()
+				can.Always, can.Forward = o.Always, o.Forward
+				return capable{f, can}, nil
+			})
+		w.registry = adapters.NewRegistry(logAdapter, w.api.adapter(), w.document.adapter())
 		w.boot(table)
 		f(w)
 		w.shutdown()
 	})
 }
+
+// capable is a factory that says of itself what its test wants.
+type capable struct {
+	adapters.Factory
+	can adapters.Capabilities
+}
+
+func (c capable) Capabilities() adapters.Capabilities { return c.can }
 
 // boot starts a server, the first one or another after shutdown.
 func (w *world) boot(table string) {

@@ -73,13 +73,24 @@ func deliveryFaults() []fault {
 				return l.position(max(0, numberAfter(l, here)-1))
 			}))
 		}, "live"},
-		{"leaves out State", Stateful, func(_ testing.TB, u *Upstream, _ *Log) {
+		{"says live in the middle of a change", Stateful, func(_ testing.TB, u *Upstream, _ *Log) {
+			faultyEmit(u, before(3, adapters.Event{Data: []byte("step")}, adapters.Event{Live: true}))
+		}, "state"},
+		{"goes on with another key in the middle of a change", Stateful, func(_ testing.TB, u *Upstream, _ *Log) {
+			faultyEmit(u, before(3, adapters.Event{Data: []byte("step")}, adapters.NewState("x", "other", []byte("0")), adapters.Event{Data: []byte("step")}))
+			faultyEmit(u, keyOf("other"))
+		}, "state"},
+		{"starts with a step", Stateful, func(_ testing.TB, u *Upstream, _ *Log) {
+			faultyEmit(u, before(1, adapters.Event{Data: []byte("step")}))
+		}, "state"},
+		{"leaves a change incomplete", Stateful, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyEmit(u, func(_ adapters.Position, emit emitFunc) emitFunc {
 				return func(e adapters.Event) error {
-					if at(e, 3) {
-						e.State = nil
+					err := emit(e)
+					if at(e, few) && err == nil {
+						err = emit(adapters.Event{Data: []byte("step")})
 					}
-					return emit(e)
+					return err
 				}
 			})
 		}, "state"},
@@ -112,6 +123,32 @@ func deliveryFaults() []fault {
 				}
 			})
 		}, "state"},
+	}
+}
+
+// before emits events ahead of number n.
+func before(n int, events ...adapters.Event) func(adapters.Position, emitFunc) emitFunc {
+	return func(_ adapters.Position, emit emitFunc) emitFunc {
+		return func(e adapters.Event) error {
+			for i := 0; at(e, n) && i < len(events); i++ {
+				if err := emit(events[i]); err != nil {
+					return err
+				}
+			}
+			return emit(e)
+		}
+	}
+}
+
+// keyOf gives events of a type a key of the same name.
+func keyOf(typ string) func(adapters.Position, emitFunc) emitFunc {
+	return func(_ adapters.Position, emit emitFunc) emitFunc {
+		return func(e adapters.Event) error {
+			if e.Type == typ {
+				e.Key = typ
+			}
+			return emit(e)
+		}
 	}
 }
 

@@ -46,6 +46,12 @@ func positionFaults() []fault {
 				}
 			})
 		}, "positions exclusive"},
+		{"gives a step the position of the state before it", Stateful, func(_ testing.TB, u *Upstream, l *Log) {
+			faultyEmit(u, before(3, adapters.Event{Position: l.position(2)}))
+		}, "positions"},
+		{"gives a step the position of the state that it leads to", Stateful, func(_ testing.TB, u *Upstream, l *Log) {
+			faultyEmit(u, before(3, adapters.Event{Position: l.position(3)}))
+		}, "positions"},
 		{"has positions that it does not declare", Positionless, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyEmit(u, func(_ adapters.Position, emit emitFunc) emitFunc {
 				return func(e adapters.Event) error {

@@ -62,6 +62,7 @@ func TestUnbroken(t *testing.T) {
 	for _, f := range []fault{
 		{"replayable", Replayable, nothing, ""},
 		{"stateful", Stateful, nothing, ""},
+		{"stateful, in steps", Stateful, inSteps, ""},
 		{"positionless", Positionless, nothing, ""},
 		{"keyed, with an order for each key", Replayable, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyCapabilities(u, func(c *adapters.Capabilities) { c.Keyed = true })

@@ -55,7 +55,7 @@ func checkSlowEmit(t *trial) {
 
 // isPublished reports whether e is an event that the suite has published.
 func (t *trial) isPublished(e adapters.Event) bool {
-	if e.Live {
+	if e.Live || t.isStep(e) {
 		return false
 	}
 	n, err := t.Number(e)

@@ -41,7 +41,10 @@
 // A source with replayable positions has to deliver every event exactly once
 // and in order, those of one key if it is [adapters.Capabilities.Keyed]. One
 // that has state and cannot be replayed may leave out states that were
-// replaced before it saw them, but never the last.
+// replaced before it saw them, but never the last. It may spread a change
+// over several events: those without State are steps to the one that has it,
+// which has to follow before anything else does. They stand for no number, and
+// have a position of their own or none.
 //
 // Every source has to emit a Live notice: it is how the suite, like the
 // supervisor, knows that a source listens.

@@ -49,8 +49,9 @@ type Upstream struct {
 	Publish func(ctx context.Context, i int) error
 
 	// Number tells which number e was published as; 0 stands for a state
-	// that was there before. It is not called for Live notices. It may be
-	// called concurrently and keeps nothing of e.
+	// that was there before. It is not called for Live notices, nor for the
+	// events without State of a source that has it. It may be called
+	// concurrently and keeps nothing of e.
 	Number func(e adapters.Event) (int, error)
 
 	// Fail makes the upstream fail in a way that may pass, for Runs under

@@ -44,6 +44,7 @@ type Log struct {
 	incarnation int
 	expired     int
 	events      []adapters.Event
+	steps       map[int][]adapters.Event // to the event with this number, without State
 	failure     error
 	stalled     bool
 	ended       bool
@@ -68,6 +69,27 @@ func (l *Log) Append(events ...adapters.Event) {
 	})
 }
 
+// AppendSteps adds one change to a Stateful log, spread over several events,
+// of which the last has its State. A reader that has the state before gets
+// them all, and any other the State. The steps before the last have no
+// positions, unless they were given ones.
+func (l *Log) AppendSteps(events ...adapters.Event) {
+	last := len(events) - 1
+	steps := make([]adapters.Event, last)
+	for i := range steps {
+		steps[i] = clone(events[i])
+	}
+	l.change(func() {
+		if l.steps == nil {
+			l.steps = map[int][]adapters.Event{}
+		}
+		l.steps[l.end()+1] = steps
+		e := clone(events[last])
+		e.Position = l.position(l.end() + 1)
+		l.events = append(l.events, e)
+	})
+}
+
 // Expire drops the oldest n events, or all if there are fewer. Positions
 // before the last that was dropped are lost. A Stateful log keeps its newest
 // event whatever n is, since that is its state.
@@ -79,6 +101,7 @@ func (l *Log) Expire(n int) {
 		}
 		l.events = slices.Clone(l.events[n:])
 		l.expired += n
+		maps.DeleteFunc(l.steps, func(number int, _ []adapters.Event) bool { return number <= l.expired })
 	})
 }
 
@@ -87,7 +110,7 @@ func (l *Log) Expire(n int) {
 func (l *Log) Recreate() {
 	l.change(func() {
 		l.incarnation++
-		l.expired, l.events = 0, nil
+		l.expired, l.events, l.steps = 0, nil, nil
 	})
 }
 
@@ -196,8 +219,9 @@ type cursor struct {
 
 	placed      bool // what follows is set
 	incarnation int
-	number      int  // of the last event that was delivered
-	live        bool // the Live notice was given
+	number      int              // of the last event that was taken
+	pending     []adapters.Event // what is left of it to be delivered
+	live        bool             // the Live notice was given
 }
 
 // next returns the next event or notice, or a channel that is closed when
@@ -211,6 +235,9 @@ func (c *cursor) next() (*adapters.Event, <-chan struct{}, error) {
 	}
 	if l.failure != nil {
 		return nil, nil, l.failure
+	}
+	if len(c.pending) > 0 {
+		return c.resume(), nil, nil
 	}
 	if err := c.place(); err != nil {
 		return nil, nil, err
@@ -253,7 +280,19 @@ func (c *cursor) take() *adapters.Event {
 	if l.Form == Stateful && (last == 0 || c.number != last+1) {
 		// The reader lacks what a change would change.
 		e.Type, e.Data = e.State.Type, slices.Clone(e.State.Data)
+		return &e
 	}
+	for _, step := range l.steps[c.number] {
+		c.pending = append(c.pending, clone(step))
+	}
+	c.pending = append(c.pending, e)
+	return c.resume()
+}
+
+// resume returns the next of the events that are pending.
+func (c *cursor) resume() *adapters.Event {
+	e := c.pending[0]
+	c.pending = c.pending[1:]
 	return &e
 }
 

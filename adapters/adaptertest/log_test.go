@@ -68,13 +68,16 @@ func TestLogStateInPlaceOfChange(t *testing.T) {
 	got, _ := follow(t, l, "", func() {
 		l.Append(change("+b", "ab"))
 		synctest.Wait()
-		l.Append(change("+c", "abc"), change("+d", "abcd")) // the first of them is left out
+		l.AppendSteps(adapters.Event{Type: "step", Data: []byte("+c")}, change("+d", "abcd"))
+		synctest.Wait()
+		l.AppendSteps(adapters.Event{Type: "step", Data: []byte("+e")}, change("-de", "abc")) // left out
+		l.Append(change("+d", "abcd"))
 	})
 	var list []string
 	for _, e := range got {
 		list = append(list, e.Type+string(e.Data))
 	}
-	if want := []string{"documenta", "", "patch+b", "documentabcd"}; !reflect.DeepEqual(list, want) {
+	if want := []string{"documenta", "", "patch+b", "step+c", "patch+d", "documentabcd"}; !reflect.DeepEqual(list, want) {
 		t.Errorf("got types and data %q, want %q", list, want)
 	}
 	l.Expire(100)

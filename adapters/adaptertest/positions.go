@@ -5,7 +5,8 @@ import (
 )
 
 // checkPositions: positions are valid tokens, unique unless they name a
-// state, and set on every event or, if the adapter has none, on nothing.
+// state, and set on every event that is not a step or, if the adapter has
+// none, on nothing.
 func checkPositions(t *trial) {
 	if t.Replayable && !t.Positions {
 		t.Errorf("got Capabilities with Replayable alone, want Positions as well")
@@ -32,6 +33,7 @@ func checkPositions(t *trial) {
 
 func (t *trial) checkTokens(got []record) {
 	t.Helper()
+	const step = -1 // in place of a number
 	numberAt := make(map[adapters.Position]int)
 	for _, r := range got {
 		at, seen := numberAt[r.Position]
@@ -40,13 +42,15 @@ func (t *trial) checkTokens(got []record) {
 			t.Errorf("event %d: got position %q from an adapter without positions, want none", r.number, r.Position)
 		case !r.Position.Valid():
 			t.Errorf("event %d: got position %q, want a valid one (see Position.Valid)", r.number, r.Position)
-		case r.Live || !t.Positions:
+		case r.Live || !t.Positions || r.step && r.Position == "":
 		case r.Position == "":
 			t.Errorf("event %d: got no position, want one on every event", r.number)
-		case seen && !t.Stateful:
+		case seen && (r.step || !t.Stateful), seen && at == step:
 			t.Errorf("event %d: got position %q, which event %d had, want one of its own", r.number, r.Position, at)
 		}
-		if !r.Live {
+		if r.step {
+			numberAt[r.Position] = step
+		} else if !r.Live {
 			numberAt[r.Position] = r.number
 		}
 	}

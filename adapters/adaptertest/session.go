@@ -27,6 +27,7 @@ type record struct {
 	adapters.Event // as the source handed it over
 	copy           adapters.Event
 	whole          bool
+	step           bool // a part of a change, and not the last
 	number         int
 }
 
@@ -50,7 +51,7 @@ func (t *trial) runIn(ctx context.Context, src adapters.Source, after adapters.P
 	}
 	t.sessions = append(t.sessions, s)
 	emit := func(e adapters.Event) error {
-		if err := s.record(e, t.Number); err != nil {
+		if err := s.record(e, t.isStep(e), t.Number); err != nil {
 			return err
 		}
 		if h == nil {
@@ -65,9 +66,12 @@ func (t *trial) runIn(ctx context.Context, src adapters.Source, after adapters.P
 	return s
 }
 
-func (s *session) record(e adapters.Event, number func(adapters.Event) (int, error)) error {
-	r := record{Event: e, copy: clone(e), whole: e.Whole()}
-	if !e.Live {
+// isStep reports whether e is a part of a change, and not the last.
+func (t *trial) isStep(e adapters.Event) bool { return t.Stateful && !e.Live && e.State == nil }
+
+func (s *session) record(e adapters.Event, step bool, number func(adapters.Event) (int, error)) error {
+	r := record{Event: e, copy: clone(e), whole: e.Whole(), step: step}
+	if !e.Live && !step {
 		n, err := number(e)
 		if err != nil {
 			return fmt.Errorf("the harness finds no number in %q: %w", e.Data, err)
@@ -95,18 +99,21 @@ func (s *session) emitted() ([]record, <-chan struct{}) {
 	return slices.Clip(s.records), s.changed // append leaves alone what is there
 }
 
-// events returns the records that are not notices.
+// events returns the records that stand for numbers.
 func events(got []record) []record {
-	return slices.DeleteFunc(slices.Clone(got), func(r record) bool { return r.Live })
+	return slices.DeleteFunc(slices.Clone(got), func(r record) bool { return r.Live || r.step })
 }
 
 // numbers returns what to show of got in a message.
 func numbers(got []record) []string {
 	list := make([]string, 0, len(got))
 	for _, r := range got {
-		if r.Live {
+		switch {
+		case r.Live:
 			list = append(list, "live")
-		} else {
+		case r.step:
+			list = append(list, "step")
+		default:
 			list = append(list, strconv.Itoa(r.number))
 		}
 	}

@@ -1,7 +1,8 @@
 package adaptertest
 
-// checkState: a stateful source has State on every event and begins with
-// whole states, the newest; any other has State on none.
+// checkState: a stateful source begins with whole states, the newest, and
+// spreads no change over more events than one without saying at once what they
+// lead to; any other has State on none.
 func checkState(t *trial) {
 	s := t.run(t.open(), "", nil)
 	t.awaitLive(s)
@@ -9,30 +10,42 @@ func checkState(t *trial) {
 		t.publish(i, i)
 		t.expect(s, i, i)
 	}
-	t.checkStates(s, "")
+	t.checkStates(t.stop(s), "")
 	if !t.Stateful {
 		return
 	}
 	late := t.run(t.open(), "", nil)
 	t.expect(late, 1, few)
 	t.awaitLive(late)
-	t.checkStates(late, "started on a state that is there: ")
+	t.checkStates(t.stop(late), "started on a state that is there: ")
 }
 
-// checkStates looks at what s has emitted since it began without a position.
-func (t *trial) checkStates(s *session, when string) {
+// checkStates looks at what was emitted since the source began without a
+// position.
+func (t *trial) checkStates(got []record, when string) {
 	t.Helper()
-	got, _ := s.emitted()
 	begun := make(map[string]bool) // keys that had an event
-	for _, r := range events(got) {
+	var steps []record             // of a change that isn't complete
+	for _, r := range got {
 		switch {
+		case len(steps) > 0 && (r.Live || r.Key != steps[0].Key):
+			t.Errorf("%sgot %v after an event without State, want one of its key that has it", when, numbers([]record{r}))
+		case r.Live:
 		case !t.Stateful && r.State != nil:
 			t.Errorf("%sevent %d: got a State from an adapter without state, want none", when, r.number)
-		case t.Stateful && r.State == nil:
-			t.Errorf("%sevent %d: got no State, want one on every event", when, r.number)
 		case t.Stateful && !begun[r.Key] && !r.whole:
 			t.Errorf("%sevent %d, the first of its key: got a change, want a whole state", when, r.number)
 		}
-		begun[r.Key] = true
+		if r.step {
+			steps = append(steps, r)
+		} else {
+			steps = nil
+		}
+		if !r.Live {
+			begun[r.Key] = true
+		}
+	}
+	if len(steps) > 0 {
+		t.Errorf("%sgot %d events without State at the end, want one that has it right behind them", when, len(steps))
 	}
 }

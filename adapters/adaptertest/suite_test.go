@@ -19,6 +19,33 @@ func TestLog(t *testing.T) {
 	for name, form := range forms() {
 		t.Run(name, func(t *testing.T) { Run(t, logHarness(form)) })
 	}
+	t.Run("in steps", func(t *testing.T) {
+		h := logHarness(Stateful)
+		start := h.Start
+		h.Start = func(tb testing.TB) *Upstream {
+			tb.Helper()
+			u := start(tb)
+			inSteps(tb, u, u.Factory.(logFactory).log)
+			return u
+		}
+		Run(t, h)
+	})
+}
+
+// inSteps makes u publish each number but the first as a change in steps.
+func inSteps(_ testing.TB, u *Upstream, l *Log) {
+	whole := u.Publish
+	u.Publish = func(ctx context.Context, i int) error {
+		if i == 1 {
+			return whole(ctx, i)
+		}
+		state := fmt.Append(nil, i)
+		l.AppendSteps(
+			adapters.Event{Type: "change", Data: []byte("first")},
+			adapters.Event{Type: "change", Data: []byte("second"), Position: adapters.Position(fmt.Sprint("step.", i))},
+			adapters.Event{Type: "change", Data: []byte("last"), State: &adapters.State{Data: state}})
+		return nil
+	}
 }
 
 // TestSelfMade is the suite on a source that makes its events by itself.

@@ -95,7 +95,7 @@ func (t *trial) fill(n int) []adapters.Position {
 		switch {
 		case !begun:
 			positions[0] = r.Position
-		case !r.Live && r.number <= n:
+		case !r.Live && !r.step && r.number <= n:
 			positions[r.number] = r.Position
 		}
 	}
@@ -122,7 +122,7 @@ func (t *trial) expect(s *session, first, last int) {
 	got := t.await(s, want, func(got []record) bool { return t.complete(got, first, last) })
 	newest := make(map[string]int) // by key, if keys have an order each
 	for _, r := range got {
-		if r.Live || r.number < first || t.Publish == nil && r.number > last {
+		if r.Live || r.step || r.number < first || t.Publish == nil && r.number > last {
 			continue
 		}
 		var key string
@@ -149,7 +149,7 @@ func (t *trial) complete(got []record, first, last int) bool {
 		missing[i] = !t.conflates() || i == last
 	}
 	for _, r := range got {
-		missing[r.number] = false
+		missing[r.number] = false // that of a notice or a step is 0
 	}
 	for _, is := range missing {
 		if is {

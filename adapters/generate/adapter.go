@@ -19,7 +19,7 @@ func configure(o Options, route adapters.Route) (adapters.Factory, error) {
 	}
 	f := &factory{
 		every:    time.Duration(o.Every),
-		jitter:   o.Jitter,
+		jitter:   float64(o.Jitter),
 		atOnce:   o.First == atOnce,
 		cycle:    o.Choose == chooseCycle,
 		count:    o.Count,

@@ -16,14 +16,13 @@ type Options struct {
 
 	// Jitter makes each interval Every, plus or minus a random part of up to
 	// Jitter × Every. From 0, the default, to 1.
-	Jitter float64 `yaml:"jitter"`
+	Jitter adapters.Fraction `yaml:"jitter"`
 
-	// First says when the first event is due: "at_once", the default, or
-	// "after_interval".
-	First string `yaml:"first"`
+	// First says when the first event is due. The default is at_once.
+	First First `yaml:"first"`
 
 	// Type and Data make up the one kind of event that there is if Events
-	// are empty. See [Event].
+	// are empty; they are as in an element of Events.
 	Type string `yaml:"type"`
 	Data string `yaml:"data"`
 
@@ -31,9 +30,8 @@ type Options struct {
 	// either, events are JSON objects with their number and time.
 	Events []Event `yaml:"events"`
 
-	// Choose says which of Events is next: "random", the default, by their
-	// weights, or "cycle", in order and then from the first again.
-	Choose string `yaml:"choose"`
+	// Choose says which of Events is next. The default is random.
+	Choose Choose `yaml:"choose"`
 
 	// Count is the number of events after which a source has ended for good.
 	// 0 means never.
@@ -76,13 +74,27 @@ type Event struct {
 	Data string `yaml:"data"`
 }
 
-// The values of Options.First and Options.Choose.
+// First says when the first event is due.
+type First string
+
 const (
-	atOnce        = "at_once"
-	afterInterval = "after_interval"
-	chooseRandom  = "random"
-	chooseCycle   = "cycle"
+	atOnce        First = "at_once"        // when the source is opened
+	afterInterval First = "after_interval" // an interval later
 )
+
+// Values implements [adapters.Choice].
+func (First) Values() []string { return []string{string(atOnce), string(afterInterval)} }
+
+// Choose says which kind of event is next.
+type Choose string
+
+const (
+	chooseRandom Choose = "random" // by their weights
+	chooseCycle  Choose = "cycle"  // in order, and then from the first again
+)
+
+// Values implements [adapters.Choice].
+func (Choose) Values() []string { return []string{string(chooseRandom), string(chooseCycle)} }
 
 const (
 	defaultData = `{"n":{{.N}},"time":{{json .Time}}}`
@@ -105,10 +117,10 @@ func defaults() Options {
 func (o Options) check() error {
 	var c adapters.OptionErrors
 	c.Refuse(time.Duration(o.Every) > maxEvery, "every", "%s is too long; events are at most %s apart", o.Every, maxEvery)
-	c.Fraction("jitter", o.Jitter)
+	c.Fraction("jitter", float64(o.Jitter))
 	c.Refuse(o.Jitter > 0 && o.Every == 0, "jitter", "%v has no effect without an interval; set every above 0, or leave jitter out", o.Jitter)
-	c.OneOf("first", o.First, atOnce, afterInterval)
-	c.OneOf("choose", o.Choose, chooseRandom, chooseCycle)
+	c.OneOf("first", string(o.First), o.First.Values()...)
+	c.OneOf("choose", string(o.Choose), o.Choose.Values()...)
 	c.Refuse(o.Count < 0, "count", "%d is negative; it is a number of events, or 0 for no end", o.Count)
 	c.Refuse(o.MaxBytes < 1 || o.MaxBytes > maxMaxBytes, "max_bytes", "%s is out of bounds; it is from 1 to %s", o.MaxBytes, adapters.Size(maxMaxBytes))
 	c.Refuse(len(o.Events) > 0 && (o.Type != "" || o.Data != ""), "events", "type and data stand beside it; move them into an element of events")

@@ -18,7 +18,7 @@ func TestOptionsRefused(t *testing.T) {
 	}{
 		"interval":          {func(o *Options) { o.Every = adapters.Duration(366 * 24 * time.Hour) }, "every", "at most 8760h"},
 		"jitter":            {func(o *Options) { o.Jitter = 1.5 }, "jitter", "from 0 to 1"},
-		"jitter not number": {func(o *Options) { o.Jitter = math.NaN() }, "jitter", "from 0 to 1"},
+		"jitter not number": {func(o *Options) { o.Jitter = adapters.Fraction(math.NaN()) }, "jitter", "from 0 to 1"},
 		"jitter of nothing": {func(o *Options) { o.Every, o.Jitter = 0, 0.5 }, "jitter", "set every above 0"},
 		"first":             {func(o *Options) { o.First = "soon" }, "first", "at_once, after_interval"},
 		"choose":            {func(o *Options) { o.Choose = "best" }, "choose", "random, cycle"},

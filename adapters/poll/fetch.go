@@ -1,131 +1,93 @@
 package poll
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
+
+	"sidestream/adapters"
+	"sidestream/adapters/jq"
+	"sidestream/adapters/poll/payload"
 )
 
 // userAgent names the program, so that an upstream's access log tells polls
 // from people.
 const userAgent = "sidestream/poll"
 
-// maxRedirects is how many redirects one poll follows.
-const maxRedirects = 5
-
-// An answer is a state, or status 304, as an upstream sent it.
+// An answer is what an upstream sent.
 type answer struct {
-	status int
+	status int // 0: there was none
 	header http.Header
 	body   []byte
 	url    string // what answered, after redirects
+
+	received time.Time
 }
 
-// fetch does one whole exchange, redirects included, within the configured
-// timeout. Status 304 is returned only if have allowed for it.
-func (s *source) fetch(ctx context.Context, have validators) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(s.options.Timeout))
-	defer cancel()
-	target := s.target
-	for range 1 + maxRedirects {
-		found, next, err := s.get(ctx, target, have)
-		if err != nil || next == nil {
-			return found, err
-		}
-		target = next
-	}
-	return answer{}, errRedirects
-}
-
-// get makes one request. It returns the answer or where that redirects to.
-func (s *source) get(ctx context.Context, target *url.URL, have validators) (answer, *url.URL, error) {
-	req := (&http.Request{
-		Method: http.MethodGet,
-		URL:    target,
-		Header: http.Header{
-			"Accept":     {accept(s.options.Body)},
-			"User-Agent": {userAgent},
-		},
-	}).WithContext(ctx)
-	conditional := have.apply(req)
-
-	resp, err := s.transport.RoundTrip(req)
+// request returns the request for the scope's cursor.
+func (p *poller) request(ctx context.Context, s *scope) (*http.Request, error) {
+	target, err := p.target.expand(p.vars, s.cursor)
 	if err != nil {
-		return answer{}, nil, err
+		// The variables were checked: it is the cursor.
+		return nil, adapters.Transient(errCursor.Error(), err)
+	}
+	req, err := http.NewRequestWithContext(ctx, p.options.Method, target.String(), http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("the URL can't be used: %w", adapters.Quoteless(err))
+	}
+	req.Header = http.Header{
+		"Accept":          {p.options.Answer.Accept()},
+		"Accept-Encoding": {payload.AcceptEncoding},
+		"User-Agent":      {userAgent},
+	}
+	if p.code.body == nil {
+		return req, nil
+	}
+	v, _, err := first(ctx, p.code.body, nil, s.values())
+	if err != nil {
+		return nil, err
+	}
+	body, err := jq.Payload(v)
+	if err != nil {
+		return nil, err
+	}
+	if _, text := v.(string); !text {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.ContentLength = int64(len(body))
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	req.Body, _ = req.GetBody()
+	return req, nil
+}
+
+// fetch makes one request, redirects included. The answer has its status and
+// header also if there is an error with it. Status 304 is no error only if
+// have allowed for it.
+func (p *poller) fetch(req *http.Request, have validators) (answer, error) {
+	resp, err := p.client.Do(req, p.env.Credentials, have.applyTo)
+	if err != nil {
+		return answer{}, err
 	}
 	defer resp.Body.Close()
 
-	found := answer{status: resp.StatusCode, header: resp.Header, url: req.URL.String()}
+	a := answer{status: resp.StatusCode, header: resp.Header, url: resp.Request.URL.String(), received: time.Now()}
 	switch resp.StatusCode {
 	case http.StatusOK, http.StatusNonAuthoritativeInfo:
-		found.body, err = readBody(resp, int64(s.options.MaxBody))
-		return found, nil, err
+		a.body, err = p.options.Answer.Read(resp)
+		return a, err
 	case http.StatusNoContent, http.StatusResetContent:
-		return found, nil, nil
+		return a, nil
 	case http.StatusNotModified:
-		if conditional {
-			return found, nil, nil
+		if conditional(resp.Request) {
+			return a, nil
 		}
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,
-		http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		if location := resp.Header.Get("Location"); location != "" {
-			next, err := redirect(target, location)
-			return answer{}, next, err
+	case http.StatusUnauthorized, http.StatusForbidden:
+		if len(p.options.Forward) > 0 && !limited(&a) {
+			return a, &adapters.DeniedError{Status: a.status, Challenge: a.header.Values("WWW-Authenticate")}
 		}
 	}
-	return answer{}, nil, statusError(resp.StatusCode)
-}
-
-// redirect returns where a redirect leads, or errElsewhere if that is not
-// the same host. Only from http to https may the scheme and port change.
-func redirect(from *url.URL, location string) (*url.URL, error) {
-	to, err := from.Parse(location)
-	if err != nil || to.User != nil || !strings.EqualFold(to.Hostname(), from.Hostname()) {
-		return nil, errElsewhere
-	}
-	upgrade := from.Scheme == "http" && to.Scheme == "https"
-	if !upgrade && (to.Scheme != from.Scheme || port(to) != port(from)) {
-		return nil, errElsewhere
-	}
-	return to, nil
-}
-
-func port(u *url.URL) string {
-	if p := u.Port(); p != "" {
-		return p
-	}
-	if u.Scheme == "https" {
-		return "443"
-	}
-	return "80"
-}
-
-// readBody returns the whole body, decompressed, or an error if there is
-// more of it than limit or less of it than was announced.
-func readBody(resp *http.Response, limit int64) ([]byte, error) {
-	if coding := resp.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		// The transport has dealt with gzip, the only one asked for.
-		return nil, fmt.Errorf("%w: it has a content coding that was not asked for", errUnreadable)
-	}
-	if resp.ContentLength > limit {
-		return nil, errTooLarge
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
-	var network net.Error
-	switch {
-	case int64(len(body)) > limit:
-		return nil, errTooLarge
-	case err == nil:
-		return body, nil
-	case errors.As(err, &network):
-		return nil, err // the connection's fault: a timeout, a reset
-	default:
-		return nil, fmt.Errorf("%w: %w", errUnreadable, err)
-	}
+	return a, statusError(a.status)
 }

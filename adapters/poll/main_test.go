@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"sidestream/adapters"
+	"sidestream/adapters/poll/pace"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -52,10 +53,10 @@ func tryConfigure(route adapters.Route, edit func(*Options)) (adapters.Factory, 
 }
 
 // often makes polls follow each other as fast as they may.
-func often(o *Options) { o.Every, o.Jitter = adapters.Duration(minEvery), 0 }
+func often(o *Options) { o.Every, o.Jitter = evenly(pace.MinEvery), 0 }
 
 // open returns the source of a route "/doc" on upstream that polls often.
-func open(t *testing.T, upstream *url.URL, env adapters.Env, edit func(*Options)) *source {
+func open(t *testing.T, upstream *url.URL, env adapters.Env, edit func(*Options)) *stateSource {
 	t.Helper()
 	f := configure(t, adapters.Route{Path: "/doc", Upstream: upstream}, func(o *Options) {
 		often(o)
@@ -67,7 +68,7 @@ func open(t *testing.T, upstream *url.URL, env adapters.Env, edit func(*Options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.(*source)
+	return s.(*stateSource)
 }
 
 var errEnough = errors.New("enough")
@@ -129,13 +130,47 @@ func reply(status int, body string) *http.Response {
 	return w.Result()
 }
 
-func newTestSource(rt http.RoundTripper, edit func(*Options)) *source {
+// evenly is an interval that doesn't adapt.
+func evenly(d time.Duration) pace.Every {
+	return pace.Every{Min: adapters.Duration(d), Max: adapters.Duration(d)}
+}
+
+// direct makes requests as they come.
+type direct struct{ http.RoundTripper }
+
+func (d direct) Do(req *http.Request, _ http.Header, prepare func(*http.Request)) (*http.Response, error) {
+	prepare(req)
+	resp, err := d.RoundTrip(req)
+	if resp != nil {
+		resp.Request = req
+	}
+	return resp, err
+}
+
+func (d direct) Describe(req *http.Request, _ http.Header) http.Header { return req.Header }
+
+func (d direct) Close() {}
+
+func newTestSource(rt http.RoundTripper, edit func(*Options)) *stateSource {
+	return openTest(rt, edit).(*stateSource)
+}
+
+func openTest(rt http.RoundTripper, edit func(*Options)) adapters.Source {
 	o := defaults()
+	o.URL = "http://legacy.test/doc"
 	if edit != nil {
 		edit(&o)
 	}
-	u := &url.URL{Scheme: "http", Host: "legacy.test", Path: "/doc"}
-	return newSource(o, u, rt, adapters.Env{})
+	f, err := build(&o, adapters.Route{}, new(pace.Hosts))
+	if err != nil {
+		panic(err)
+	}
+	f.(*factory).client = direct{rt}
+	s, err := f.Open(nil, adapters.Env{})
+	if err != nil {
+		panic(err)
+	}
+	return s
 }
 
 // until runs s for a span of time.

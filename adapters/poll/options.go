@@ -4,16 +4,16 @@ import (
 	"time"
 
 	"sidestream/adapters"
-)
-
-// The bounds of options.
-const (
-	minEvery   = 10 * time.Millisecond
-	maxEvery   = 365 * 24 * time.Hour
-	maxMaxBody = 1 << 30
+	"sidestream/adapters/httpclient"
+	"sidestream/adapters/poll/pace"
+	"sidestream/adapters/poll/payload"
 )
 
 // Options are what a route may configure under its key "poll".
+//
+// Expressions are in jq. Those about an answer are given its document as
+// ".", and $vars, $cursor, $status and $headers (of the first page's answer,
+// by their canonical names).
 type Options struct {
 	// URL is what is polled. Empty means the upstream followed by the
 	// route's path, with those of the route's query parameters that the
@@ -24,77 +24,236 @@ type Options struct {
 	// (part of) a value, and "{name...}", as the last segment, for all that
 	// remain. A query pair is left out if the request doesn't have its
 	// variable. A URL that starts with "/" goes under the upstream's own.
+	// "{cursor}" stands for the cursor, see there.
 	URL string `yaml:"url"`
 
-	// Every is the interval between the starts of two polls, from 10ms
-	// to a year.
-	Every adapters.Duration `yaml:"every"`
+	// Method is that of the requests: GET, POST, or another one that an API
+	// wants for what is, in effect, reading.
+	Method string `yaml:"method"`
+
+	// Query are pairs to add to the URL's query. Their values may hold
+	// variables, as the URL's may.
+	Query map[string]string `yaml:"query"`
+
+	// Body is an expression for the body of the requests, given $vars and
+	// $cursor: text is sent as it is, anything else as JSON. Empty: none.
+	Body string `yaml:"body"`
+
+	// Timeout bounds one request from its start to the last byte of the
+	// answer's body, redirects included.
+	Timeout adapters.Duration `yaml:"timeout"`
+
+	// Client are headers, credentials, TLS, proxy and redirects.
+	Client httpclient.Options `yaml:",inline"`
+
+	// Forward names headers of the clients' requests that are sent along,
+	// such as Authorization and Cookie. There is then one poll for each set
+	// of their values, which serves nobody else, and a 401 or 403 of the API
+	// ends the streams that it answers.
+	Forward []string `yaml:"forward"`
+
+	// Every is the interval between the starts of two polls, from 10ms to a
+	// year: a duration, or {min, max} for one that grows from min to max
+	// while nothing changes.
+	Every pace.Every `yaml:"every"`
 
 	// Jitter spreads the polls of many sources and replicas: each interval
 	// is Every, plus or minus a random part of up to Jitter × Every, and
 	// never below 10ms. From 0 to 1.
-	Jitter float64 `yaml:"jitter"`
+	Jitter adapters.Fraction `yaml:"jitter"`
 
-	// Timeout bounds one poll from its start to the last byte of the body,
-	// redirects included.
-	Timeout adapters.Duration `yaml:"timeout"`
+	// LongPoll is for an API that holds a request until it has news: after
+	// an answer that has, the next request follows at once. Timeout has to
+	// be longer than the API holds a request.
+	LongPoll bool `yaml:"long_poll"`
 
-	// MaxBody is the largest body that is accepted, once decompressed; at
-	// most 1GiB.
-	MaxBody adapters.Size `yaml:"max_body"`
+	// Always polls for as long as the route is served, and not only while
+	// somebody listens. The route can't have variables.
+	Always bool `yaml:"always"`
 
-	// Emit says what becomes an event: "snapshot", the whole document each
-	// time that it has changed.
-	Emit string `yaml:"emit"`
+	// Budget bounds the requests to the URL's host, over all routes; of
+	// several routes' budgets for one host the strictest holds.
+	Budget pace.Limits `yaml:"budget"`
 
-	// Body says what the upstream answers with:
-	//
-	//   - "json": JSON, whatever its Content-Type says.
-	//   - "text": text in UTF-8, delivered as it comes.
-	//   - "bytes": anything, delivered as it comes.
-	//   - "auto": JSON if the Content-Type is application/json, text/json or
-	//     ends in +json. Under another text type or none, as many a legacy
-	//     API has it, an object or an array that parses is JSON too. All
-	//     else is delivered as it comes.
-	Body string `yaml:"body"`
+	// Answer is how answers are read.
+	Answer payload.Options `yaml:",inline"`
 
-	// Type is the type of the events. Empty means the default, "message".
+	// Select is an expression that makes the document of what was answered.
+	// One that yields nothing leaves everything as it is.
+	Select string `yaml:"select"`
+
+	// Emit says what becomes an event.
+	Emit Emit `yaml:"emit"`
+
+	// Type is the type of the events of snapshot and raw. Empty means the
+	// default, "message".
 	Type string `yaml:"type"`
+
+	// Ignore lists what doesn't count as a change: JSON Pointers (RFC 6901),
+	// in which "*" stands for any member or index, and expressions, which
+	// yield the document without what is to be ignored. It is delivered
+	// along with other changes. With items, it concerns each item.
+	Ignore []string `yaml:"ignore"`
+
+	// ArrayKeys names, for arrays of objects, the member that tells their
+	// elements apart, by the JSON Pointer of the array, in which "*" stands
+	// for any member or index. Patches then insert, remove and move.
+	ArrayKeys map[string]string `yaml:"array_keys"`
+
+	// MaxPatch is how large a change may be, as a part of the whole
+	// document, up to 1. In place of a larger one the document is sent.
+	MaxPatch adapters.Fraction `yaml:"max_patch"`
+
+	Items Items `yaml:"items"`
+
+	Cursor Cursor `yaml:"cursor"`
+
+	Pages Pages `yaml:"pages"`
+
+	// ExpressionTimeout bounds one expression on one answer, or one item.
+	ExpressionTimeout adapters.Duration `yaml:"expression_timeout"`
 }
 
-// The values of Options.Body.
+// Items say what the items of a document are, for the emits "items" and
+// "append".
+type Items struct {
+	// Each yields the items of the document.
+	Each string `yaml:"each"`
+
+	// Key yields what tells an item from the others: text or a number.
+	Key string `yaml:"key"`
+
+	// Type yields the type of an item's event. Empty: "upsert" for items, no
+	// type for append.
+	Type string `yaml:"type"`
+
+	// Data yields what is sent of an item: text as it is (in a snapshot, as
+	// JSON), anything else as JSON.
+	Data string `yaml:"data"`
+
+	// Max is how many items a document may have.
+	Max int `yaml:"max"`
+
+	// Order is that of append's list.
+	Order Order `yaml:"order"`
+
+	// Start says what append starts with.
+	Start Start `yaml:"start"`
+
+	// Remember is how many of the newest items append remembers, by key, so
+	// as not to deliver them twice.
+	Remember int `yaml:"remember"`
+}
+
+// Cursor is for APIs that tell what is new since a place. In YAML it is a
+// mapping, or just the expression.
+type Cursor struct {
+	// Next yields the cursor, text or a number, of an answer; null leaves it
+	// as it was. The next request has it as {cursor} in the URL and the
+	// query, and as $cursor in its body.
+	Next string `yaml:"next"`
+
+	// Start is the cursor of the first request. Empty: none.
+	Start string `yaml:"start"`
+}
+
+// Scalar implements [adapters.Shorthand].
+func (Cursor) Scalar() any { return "" }
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (c *Cursor) UnmarshalText(text []byte) error {
+	c.Next = string(text)
+	return nil
+}
+
+// Pages is for APIs that give a list in pages. Each of them, after Select,
+// has to be an array; the document is all of them joined.
+type Pages struct {
+	// Next is "link", for the next page's URL in the header Link with
+	// rel=next (RFC 8288), or an expression that yields that URL, or, if
+	// there is Param, its value. Null is the end. The URL has to be of the
+	// same scheme and host.
+	Next string `yaml:"next"`
+
+	// Param is the query parameter that says which page is asked for.
+	// Without Next it counts, from First and by Step, until a page is empty.
+	Param string `yaml:"param"`
+	First int    `yaml:"first"`
+	Step  int    `yaml:"step"`
+
+	// Max is how many pages one poll asks for.
+	Max int `yaml:"max"`
+}
+
+// Emit says what becomes an event.
+type Emit string
+
 const (
-	bodyAuto  = "auto"
-	bodyJSON  = "json"
-	bodyText  = "text"
-	bodyBytes = "bytes"
+	emitSnapshot Emit = "snapshot" // the whole document, each time that it has changed
+	emitPatch    Emit = "patch"    // an event "snapshot" first, then "patch" with JSON Patches (RFC 6902)
+	emitMerge    Emit = "merge"    // an event "snapshot" first, then "merge" with JSON Merge Patches (RFC 7396)
+	emitItems    Emit = "items"    // a collection: an event "snapshot" with [[key, item], …] first, then "upsert" with an item and "delete" with {"key": …}
+	emitAppend   Emit = "append"   // a list to which items are added: one event for each item, once
+	emitRaw      Emit = "raw"      // the body as it came, each time that a byte of it differs
 )
 
-// emitSnapshot is the value of Options.Emit.
-const emitSnapshot = "snapshot"
-
-func defaults() Options {
-	return Options{
-		Every:   adapters.Duration(5 * time.Second),
-		Jitter:  0.1,
-		Timeout: adapters.Duration(10 * time.Second),
-		MaxBody: 10 << 20,
-		Emit:    emitSnapshot,
-		Body:    bodyAuto,
+// Values implements [adapters.Choice].
+func (Emit) Values() []string {
+	return []string{
+		string(emitSnapshot), string(emitPatch), string(emitMerge),
+		string(emitItems), string(emitAppend), string(emitRaw),
 	}
 }
 
-// check returns an [adapters.OptionError] for each option, apart from URL,
-// whose value can't be used, joined.
-func (o Options) check() error {
-	var c adapters.OptionErrors
-	c.Refuse(time.Duration(o.Every) < minEvery, "every", "%s is too short; polls are at least %s apart", o.Every, minEvery)
-	c.Refuse(time.Duration(o.Every) > maxEvery, "every", "%s is too long; polls are at most %s apart", o.Every, maxEvery)
-	c.Fraction("jitter", o.Jitter)
-	c.Refuse(o.Timeout <= 0, "timeout", "%s is no time at all; a poll needs a bound above 0", o.Timeout)
-	c.Refuse(o.MaxBody < 1 || o.MaxBody > maxMaxBody, "max_body", "%s is out of bounds; it is from 1 byte to %s", o.MaxBody, adapters.Size(maxMaxBody))
-	c.Type("type", o.Type)
-	c.OneOf("emit", o.Emit, emitSnapshot)
-	c.OneOf("body", o.Body, bodyAuto, bodyJSON, bodyText, bodyBytes)
-	return c.Err()
+// Types of events.
+const (
+	typeSnapshot = "snapshot"
+	typePatch    = "patch"
+	typeMerge    = "merge"
+	typeUpsert   = "upsert"
+	typeDelete   = "delete"
+)
+
+// Order is that of a list.
+type Order string
+
+const (
+	oldestFirst Order = "oldest_first"
+	newestFirst Order = "newest_first"
+)
+
+// Values implements [adapters.Choice].
+func (Order) Values() []string { return []string{string(oldestFirst), string(newestFirst)} }
+
+// Start says what a list starts with.
+type Start string
+
+const (
+	startLive Start = "live" // what is added from then on
+	startAll  Start = "all"  // what is there
+)
+
+// Values implements [adapters.Choice].
+func (Start) Values() []string { return []string{string(startLive), string(startAll)} }
+
+// nextLink is the value of Pages.Next for the header Link.
+const nextLink = "link"
+
+func defaults() Options {
+	every := 5 * time.Second
+	return Options{
+		Method:   "GET",
+		Timeout:  adapters.Duration(10 * time.Second),
+		Client:   httpclient.Defaults(),
+		Every:    pace.Every{Min: adapters.Duration(every), Max: adapters.Duration(every)},
+		Jitter:   0.1,
+		Budget:   pace.Limits{InFlight: 20},
+		Answer:   payload.Defaults(),
+		Emit:     emitSnapshot,
+		MaxPatch: 1,
+		Items:    Items{Each: ".[]", Data: ".", Max: 10_000, Order: oldestFirst, Start: startLive, Remember: 10_000},
+		Pages:    Pages{First: 1, Step: 1, Max: 10},
+
+		ExpressionTimeout: adapters.Duration(5 * time.Second),
+	}
 }

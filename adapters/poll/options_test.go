@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net/url"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -25,16 +26,16 @@ func TestBadOptions(t *testing.T) {
 		path string
 		want string
 	}{
-		{"every too short", func(o *Options) { o.Every = adapters.Duration(9 * time.Millisecond) }, "every", "at least 10ms"},
-		{"every overflows", func(o *Options) { o.Every = math.MaxInt64 }, "every", "at most 8760h"},
+		{"every too short", func(o *Options) { o.Every = evenly(9 * time.Millisecond) }, "every", "at least 10ms"},
+		{"every overflows", func(o *Options) { o.Every = evenly(math.MaxInt64) }, "every", "at most 8760h"},
 		{"jitter negative", func(o *Options) { o.Jitter = -0.1 }, "jitter", "fraction from 0 to 1"},
 		{"jitter above one", func(o *Options) { o.Jitter = 1.1 }, "jitter", "fraction from 0 to 1"},
-		{"jitter no number", func(o *Options) { o.Jitter = math.NaN() }, "jitter", "fraction from 0 to 1"},
+		{"jitter no number", func(o *Options) { o.Jitter = adapters.Fraction(math.NaN()) }, "jitter", "fraction from 0 to 1"},
 		{"timeout zero", func(o *Options) { o.Timeout = 0 }, "timeout", "above 0"},
-		{"max_body zero", func(o *Options) { o.MaxBody = 0 }, "max_body", "from 1 byte to 1GiB"},
-		{"max_body huge", func(o *Options) { o.MaxBody = math.MaxInt64 }, "max_body", "from 1 byte to 1GiB"},
+		{"max_body zero", func(o *Options) { o.Answer.MaxBody = 0 }, "max_body", "from 1 byte to 1GiB"},
+		{"max_body huge", func(o *Options) { o.Answer.MaxBody = math.MaxInt64 }, "max_body", "from 1 byte to 1GiB"},
 		{"emit", func(o *Options) { o.Emit = "patches" }, "emit", `"patches" is not known; valid: snapshot`},
-		{"body", func(o *Options) { o.Body = "xml" }, "body", "valid: auto, json, text, bytes"},
+		{"format", func(o *Options) { o.Answer.Format = "xls" }, "format", "valid: auto, json, ndjson"},
 		{"type forges a field (W3)", func(o *Options) { o.Type = "a\ndata: b" }, "type", "one line"},
 		{"type reserved", func(o *Options) { o.Type = "stream.gap" }, "type", "reserved"},
 	}
@@ -130,7 +131,7 @@ func TestCapabilities(t *testing.T) {
 	for configured, whole := range map[string]bool{"": true, "/other": false} {
 		f := configure(t, someRoute, func(o *Options) { o.URL = configured })
 		want := adapters.Capabilities{Positions: true, Stateful: true, WholeURL: whole}
-		if got := f.Capabilities(); got != want {
+		if got := f.Capabilities(); !reflect.DeepEqual(got, want) {
 			t.Errorf("url %q: got %+v, want %+v", configured, got, want)
 		}
 	}

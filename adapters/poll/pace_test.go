@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sidestream/adapters"
+	"sidestream/adapters/poll/pace"
 )
 
 func ignore(adapters.Event) error { return nil }
@@ -31,7 +32,7 @@ func TestPace(t *testing.T) {
 			polls.note()
 			<-time.After(300 * time.Millisecond) // an exchange takes its time
 			return reply(http.StatusOK, "{}"), nil
-		}), func(o *Options) { o.Every, o.Jitter = adapters.Duration(time.Second), 0 })
+		}), func(o *Options) { o.Every, o.Jitter = evenly(time.Second), 0 })
 		if err := until(t, s, 3500*time.Millisecond, ignore); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("got %v, want context.DeadlineExceeded", err)
 		}
@@ -49,7 +50,7 @@ func TestJitter(t *testing.T) {
 			s := newTestSource(script(func(*http.Request) (*http.Response, error) {
 				polls.note()
 				return reply(http.StatusOK, "{}"), nil
-			}), func(o *Options) { o.Every, o.Jitter = adapters.Duration(time.Second), jitter })
+			}), func(o *Options) { o.Every, o.Jitter = evenly(time.Second), adapters.Fraction(jitter) })
 			until(t, s, 1000*time.Second, ignore)
 			spread := time.Duration(jitter * float64(time.Second))
 			var least, most time.Duration = time.Hour, 0
@@ -57,7 +58,7 @@ func TestJitter(t *testing.T) {
 				gap := polls.list[i+1] - polls.list[i]
 				least, most = min(least, gap), max(most, gap)
 			}
-			low := max(minEvery, time.Second-spread)
+			low := max(pace.MinEvery, time.Second-spread)
 			if least < low || most > time.Second+spread || most-least < spread {
 				t.Errorf("intervals: got %v to %v, want them spread from %v to %v", least, most, low, time.Second+spread)
 			}
@@ -88,7 +89,7 @@ func TestPaceOfRetries(t *testing.T) {
 				s := newTestSource(script(func(*http.Request) (*http.Response, error) {
 					polls.note()
 					return answer()
-				}), func(o *Options) { o.Every, o.Jitter = adapters.Duration(time.Second), 0 })
+				}), func(o *Options) { o.Every, o.Jitter = evenly(time.Second), 0 })
 				ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 				defer cancel()
 				for ctx.Err() == nil {
@@ -111,7 +112,7 @@ func TestSlowUpstream(t *testing.T) {
 			polls.note()
 			<-time.After(1500 * time.Millisecond)
 			return reply(http.StatusOK, "{}"), nil
-		}), func(o *Options) { o.Every, o.Jitter = adapters.Duration(time.Second), 0 })
+		}), func(o *Options) { o.Every, o.Jitter = evenly(time.Second), 0 })
 		until(t, s, 4*time.Second, ignore)
 		if want := []time.Duration{0, 1500 * time.Millisecond, 3 * time.Second}; !slices.Equal(polls.list, want) {
 			t.Errorf("polls: got %v, want %v", polls.list, want)
@@ -127,7 +128,7 @@ func TestConcurrentRuns(t *testing.T) {
 		s := newTestSource(script(func(*http.Request) (*http.Response, error) {
 			polls.note()
 			return reply(http.StatusOK, "{}"), nil
-		}), func(o *Options) { o.Every, o.Jitter = adapters.Duration(time.Second), 0 })
+		}), func(o *Options) { o.Every, o.Jitter = evenly(time.Second), 0 })
 		var runs sync.WaitGroup
 		for range 3 {
 			runs.Go(func() { until(t, s, 1500*time.Millisecond, ignore) })
@@ -146,7 +147,7 @@ func TestSlowEmit(t *testing.T) {
 		s := newTestSource(script(func(*http.Request) (*http.Response, error) {
 			polls.note()
 			return reply(http.StatusOK, polls.list[len(polls.list)-1].String()), nil
-		}), func(o *Options) { o.Every, o.Jitter = adapters.Duration(time.Second), 0 })
+		}), func(o *Options) { o.Every, o.Jitter = evenly(time.Second), 0 })
 		until(t, s, 12*time.Second, func(e adapters.Event) error {
 			if !e.Live {
 				<-time.After(5 * time.Second)
@@ -165,7 +166,7 @@ func TestCancelBetweenPolls(t *testing.T) {
 		begin := time.Now()
 		s := newTestSource(script(func(*http.Request) (*http.Response, error) {
 			return reply(http.StatusOK, "{}"), nil
-		}), func(o *Options) { o.Every = adapters.Duration(time.Hour) })
+		}), func(o *Options) { o.Every = evenly(time.Hour) })
 		err := until(t, s, time.Minute, ignore)
 		if took := time.Since(begin); !errors.Is(err, context.DeadlineExceeded) || took != time.Minute {
 			t.Errorf("got %v after %v, want context.DeadlineExceeded after 1m", err, took)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sidestream/adapters"
+	"sidestream/adapters/poll/payload"
 )
 
 func TestSnapshots(t *testing.T) {
@@ -81,7 +82,7 @@ func TestResume(t *testing.T) {
 			fresh := open(t, upstream, adapters.Env{}, nil)
 			used := open(t, upstream, adapters.Env{}, nil)
 			take(t, used, "", 2)
-			for name, s := range map[string]*source{"fresh": fresh, "used": used} {
+			for name, s := range map[string]*stateSource{"fresh": fresh, "used": used} {
 				e := take(t, s, tt.after, 1)[0]
 				if e.Live == tt.event || e.Position != now {
 					t.Errorf("%s source: got live %v at %q, want %v at %q", name, e.Live, e.Position, !tt.event, now)
@@ -93,18 +94,18 @@ func TestResume(t *testing.T) {
 
 func TestEmptyDocument(t *testing.T) {
 	for _, status := range []int{http.StatusNoContent, http.StatusResetContent} {
-		for _, body := range []string{bodyAuto, bodyJSON} {
+		for _, format := range []payload.Format{"auto", "json"} {
 			upstream := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(status)
 			})
-			s := open(t, upstream, adapters.Env{}, func(o *Options) { o.Body = body })
+			s := open(t, upstream, adapters.Env{}, func(o *Options) { o.Answer.Format = format })
 			e := take(t, s, "", 1)[0]
 			if e.Live || len(e.Data) != 0 || !e.Whole() || e.Position == "" {
-				t.Errorf("%d, %s: got %+v, want an empty state with a position", status, body, e)
+				t.Errorf("%d, %s: got %+v, want an empty state with a position", status, format, e)
 			}
 			if e := take(t, s, e.Position, 1)[0]; !e.Live {
-				t.Errorf("%d, %s: got %+v, want a notice", status, body, e)
+				t.Errorf("%d, %s: got %+v, want a notice", status, format, e)
 			}
 		}
 	}
@@ -122,11 +123,14 @@ func TestGone(t *testing.T) {
 }
 
 func TestRequest(t *testing.T) {
-	tests := []struct{ body, accept string }{
-		{bodyAuto, "application/json, */*;q=0.5"},
-		{bodyJSON, "application/json, */*;q=0.5"},
-		{bodyText, "text/plain, text/*;q=0.9, */*;q=0.5"},
-		{bodyBytes, "*/*"},
+	tests := []struct {
+		format payload.Format
+		accept string
+	}{
+		{"auto", "application/json, */*;q=0.5"},
+		{"json", "application/json, */*;q=0.5"},
+		{"text", "text/plain, text/*;q=0.9, */*;q=0.5"},
+		{"bytes", "*/*"},
 	}
 	for _, tt := range tests {
 		seen := make(chan *http.Request, 1)
@@ -134,11 +138,11 @@ func TestRequest(t *testing.T) {
 			seen <- r
 			fmt.Fprint(w, "{}")
 		})
-		take(t, open(t, upstream, adapters.Env{}, func(o *Options) { o.Body = tt.body }), "", 1)
+		take(t, open(t, upstream, adapters.Env{}, func(o *Options) { o.Answer.Format = tt.format }), "", 1)
 		r := <-seen
-		want := http.Header{"Accept": {tt.accept}, "User-Agent": {"sidestream/poll"}, "Accept-Encoding": {"gzip"}}
+		want := http.Header{"Accept": {tt.accept}, "User-Agent": {"sidestream/poll"}, "Accept-Encoding": {payload.AcceptEncoding}}
 		if r.Method != http.MethodGet || fmt.Sprint(r.Header) != fmt.Sprint(want) {
-			t.Errorf("%s: got %s %v, want GET %v", tt.body, r.Method, r.Header, want)
+			t.Errorf("%s: got %s %v, want GET %v", tt.format, r.Method, r.Header, want)
 		}
 	}
 }

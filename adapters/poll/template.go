@@ -1,19 +1,24 @@
 package poll
 
 import (
+	"maps"
 	"net/url"
 	"strings"
 
 	"sidestream/adapters"
 )
 
-// A template makes the URL of a source out of its variables. What it makes
-// differs from the configured text in the variables' places only: a value
-// can't reach beyond its segment or query value.
+// cursorVar is the name of the variable that stands for the cursor.
+const cursorVar = "cursor"
+
+// A template makes the URL of a request out of a source's variables and the
+// cursor. What it makes differs from the configured text in the variables'
+// places only: a value can't reach beyond its segment or query value.
 type template struct {
 	origin string // scheme and host, such as "http://127.0.0.1:3000"
 	path   []piece
 	query  []pair
+	cursor string // the first one
 }
 
 // A piece is escaped text or, if name is set, stands for a variable.
@@ -29,8 +34,22 @@ type pair struct {
 	value []piece
 }
 
-// expand returns the URL for vars. An error is [adapters.ErrBadVariable].
-func (t *template) expand(vars adapters.Vars) (*url.URL, error) {
+// check returns an error, [adapters.ErrBadVariable], if vars can't be in a URL.
+func (t *template) check(vars adapters.Vars) error {
+	_, err := t.expand(vars, t.cursor)
+	return err
+}
+
+// expand returns the URL for vars and a cursor; an empty one is none. An
+// error is [adapters.ErrBadVariable].
+func (t *template) expand(vars adapters.Vars, cursor string) (*url.URL, error) {
+	if cursor != "" {
+		vars = maps.Clone(vars)
+		if vars == nil {
+			vars = adapters.Vars{}
+		}
+		vars[cursorVar] = cursor
+	}
 	var b strings.Builder
 	b.WriteString(t.origin)
 	for _, p := range t.path {

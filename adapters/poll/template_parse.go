@@ -3,6 +3,7 @@ package poll
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,12 +12,29 @@ import (
 )
 
 // newTemplate returns the template for the URL that is configured, or for
-// that of the request if none is. Errors complain about the option "url";
-// they show no more of it than names and hosts, since a query may hold keys.
-func newTemplate(configured string, route adapters.Route) (*template, error) {
-	t, err := parseTemplate(configured, route)
+// that of the request if none is. Errors complain about the options "url" and
+// "query"; they show no more of them than names and hosts, since a query may
+// hold keys.
+func newTemplate(o *Options, route adapters.Route) (*template, error) {
+	if o.Cursor.Next != "" {
+		route.Vars = append(slices.Clone(route.Vars), cursorVar)
+	}
+	t, err := parseTemplate(o.URL, route)
 	if err != nil {
 		return nil, &adapters.OptionError{Path: "url", Err: err}
+	}
+	t.cursor = o.Cursor.Start
+	for _, p := range t.path {
+		if p.name == cursorVar && o.Cursor.Next != "" && t.cursor == "" {
+			return nil, adapters.BadOption("url", "with {cursor} in its path, the first request needs one too; set cursor.start")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Query)) {
+		pieces, err := parseValue(strings.NewReplacer("%", "%25", "&", "%26", "#", "%23", "+", "%2B", "=", "%3D").Replace(o.Query[name]), route.Vars)
+		if err != nil {
+			return nil, &adapters.OptionError{Path: "query." + name, Err: err}
+		}
+		t.query = append(t.query, pair{name: url.QueryEscape(name) + "=", value: pieces})
 	}
 	return t, nil
 }
@@ -146,18 +164,24 @@ func parseQuery(query string, vars []string) ([]pair, error) {
 		if assigned {
 			name += "="
 		}
-		pieces, err := parsePieces(value, vars)
+		pieces, err := parseValue(value, vars)
 		if err != nil {
 			return nil, err
-		}
-		for _, p := range pieces {
-			if p.rest {
-				return nil, fmt.Errorf("{%s...} can only end a path; in the query, write {%[1]s}", p.name)
-			}
 		}
 		pairs = append(pairs, pair{name: name, value: pieces})
 	}
 	return pairs, nil
+}
+
+// parseValue splits the value of a query pair at its variables.
+func parseValue(value string, vars []string) ([]piece, error) {
+	pieces, err := parsePieces(value, vars)
+	for _, p := range pieces {
+		if p.rest {
+			return nil, fmt.Errorf("{%s...} can only end a path; in the query, write {%[1]s}", p.name)
+		}
+	}
+	return pieces, err
 }
 
 // parsePieces splits text at its variables.
@@ -192,6 +216,9 @@ func parsePieces(text string, vars []string) ([]piece, error) {
 }
 
 func unknownVariable(name string, vars []string) error {
+	if name == cursorVar {
+		return errors.New("there is no cursor; set cursor, an expression for the next one, such as .next")
+	}
 	if len(vars) == 0 {
 		return fmt.Errorf("the route has no variable {%s}; it has none at all", name)
 	}

@@ -39,11 +39,11 @@ func TestURL(t *testing.T) {
 				Path: tt.path, Vars: []string{"user", "rest", "page", "q r"}, Query: query,
 				Upstream: &url.URL{Scheme: "http", Host: "legacy.test:81", Path: tt.base},
 			}, func(o *Options) { o.URL = tt.url })
-			s, err := f.Open(tt.vars, adapters.Env{})
+			got, err := f.target.expand(tt.vars, "")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := s.(*source).target.String(); got != tt.want {
+			if got.String() != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
@@ -60,7 +60,7 @@ func TestHostileVariables(t *testing.T) {
 	})
 	f := configure(t, adapters.Route{Vars: []string{"v", "rest"}, Upstream: upstream}, func(o *Options) {
 		o.URL = "/a/{v}/b/{rest...}?q={v}&z=1"
-		o.Body = bodyBytes
+		o.Answer.Format = "bytes"
 	})
 	values := []string{
 		"", ".", "..", "...", "a/b", `a\b`, "../../etc/passwd", "@evil.test", "a@evil.test:80", "//evil.test", "a\r\nHost: evil.test",

@@ -18,7 +18,7 @@ type validators struct {
 }
 
 // validators returns those that came with the answer.
-func (a answer) validators() validators {
+func (a *answer) validators() validators {
 	v := validators{url: a.url}
 	if etag := a.header.Get("ETag"); validETag(etag) {
 		v.etag = etag
@@ -59,11 +59,10 @@ func strongDate(modified, date string) bool {
 	return err == nil && d.Sub(m) >= time.Second
 }
 
-// apply makes req conditional, if the validators are good for its URL, and
-// reports whether it has.
-func (v validators) apply(req *http.Request) bool {
+// applyTo makes req conditional, if the validators are good for its URL.
+func (v validators) applyTo(req *http.Request) {
 	if v.url != req.URL.String() {
-		return false
+		return
 	}
 	if v.etag != "" {
 		req.Header.Set("If-None-Match", v.etag)
@@ -71,5 +70,9 @@ func (v validators) apply(req *http.Request) bool {
 	if v.modified != "" {
 		req.Header.Set("If-Modified-Since", v.modified)
 	}
-	return v.etag != "" || v.modified != ""
+}
+
+// conditional reports whether req asks whether a state still holds.
+func conditional(req *http.Request) bool {
+	return req.Header.Get("If-None-Match") != "" || req.Header.Get("If-Modified-Since") != ""
 }

@@ -37,7 +37,7 @@ SIDESTREAM_LOG_LEVEL, and so on. A flag on the command line wins.`,
 			return flagsFromEnv(cmd.Flags(), os.LookupEnv)
 		},
 	}
-	root.AddCommand(newServe(), newValidate(), newTail(), newDemo(), newVersion())
+	root.AddCommand(newServe(), newValidate(), newTail(), newExplain(), newDemo(), newSchema(), newVersion())
 	return root
 }
 

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"gopkg.in/yaml.v3"
-
 	"sidestream/adapters"
 	"sidestream/proxy"
 	"sidestream/proxy/strictyaml"
@@ -63,8 +61,8 @@ func TestReferenceShowsDefaults(t *testing.T) {
 	}
 }
 
-// TestReferenceIsComplete looks for every key that a table may have.
-func TestReferenceIsComplete(t *testing.T) {
+// TestReferenceShowsDefaultsOfSources does so for the options of sources.
+func TestReferenceShowsDefaultsOfSources(t *testing.T) {
 	data, err := os.ReadFile(reference)
 	if err != nil {
 		t.Fatal(err)
@@ -73,16 +71,10 @@ func TestReferenceIsComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var config proxy.Config
-	expectKeys(t, doc.Root, "limits", reflect.TypeOf(config.Limits))
-	expectKeys(t, doc.Root, "drain", reflect.TypeOf(config.Drain))
-	expectKeys(t, doc.Root, "defaults", reflect.TypeFor[proxy.Options]())
 	for _, name := range known().Names() {
 		a, _ := known().Lookup(name)
 		path := "defaults." + name
 		want := a.Options()
-		expectKeys(t, doc.Root, path, reflect.TypeOf(want).Elem())
-
 		got := reflect.New(reflect.TypeOf(want).Elem()).Interface()
 		doc.Decode(strictyaml.Find(doc.Root, path), path, got)
 		if err := doc.Err(); err != nil {
@@ -90,27 +82,6 @@ func TestReferenceIsComplete(t *testing.T) {
 		}
 		if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
 			t.Errorf("%s: got %+v, want the defaults, %+v", path, got, want)
-		}
-	}
-}
-
-// expectKeys reports the keys of a struct that the mapping at path doesn't
-// have, and so on inside.
-func expectKeys(t *testing.T, root *yaml.Node, path string, typ reflect.Type) {
-	t.Helper()
-	node := strictyaml.Find(root, path)
-	present := map[string]bool{}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		present[node.Content[i].Value] = true
-	}
-	for _, key := range strictyaml.Keys(reflect.New(typ).Interface()) {
-		if !present[key] {
-			t.Errorf("got no %s.%s in %s, want it with its default and a line about it", path, key, reference)
-		}
-	}
-	for field := range typ.Fields() {
-		if name := field.Tag.Get("yaml"); field.Type.Kind() == reflect.Struct && present[name] {
-			expectKeys(t, root, path+"."+name, field.Type)
 		}
 	}
 }

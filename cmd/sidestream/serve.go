@@ -51,8 +51,10 @@ func serve(cmd *cobra.Command, f *serveFlags) error {
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
 
+	// Adapters outlast tables: what they know of their upstreams does.
+	adapters := known()
 	load := func(data []byte) (*proxy.Config, error) {
-		config, err := proxy.Parse(f.config, data, known(), references())
+		config, err := proxy.Parse(f.config, data, adapters, references())
 		if err != nil {
 			return nil, err
 		}
@@ -83,7 +85,7 @@ func serve(cmd *cobra.Command, f *serveFlags) error {
 
 	var group errgroup.Group
 	group.Go(func() error {
-		reloads(ctx, hangup, f.config, data, log, func(data []byte, err error) {
+		reloads(ctx, hangup, f.config, data, log, func(data []byte, err error) { //nolint:contextcheck // streams outlast a reload
 			var next *proxy.Config
 			if err == nil {
 				next, err = load(data)

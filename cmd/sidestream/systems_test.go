@@ -36,7 +36,7 @@ func serveReference(t *testing.T) string {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error)
-	go func() { ended <- proxy.New(config, proxy.Settings{Log: zerolog.Nop()}).Run(ctx, listeners) }()
+	go func() { ended <- proxy.New(config, proxy.Settings{Log: zerolog.Nop()}).Run(ctx, listeners) }() //nolint:contextcheck // streams end with the server
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {

@@ -21,7 +21,9 @@
 // the log leaves it alone. At most Options.Keys keys are kept, and
 // Options.KeyBytes bytes for them; beyond that, the key that changed longest
 // ago is given up, and [Log.Latest] says so. Options.Bytes doesn't count what
-// is kept for keys.
+// is kept for keys. An event without State, in a log of events that carry it,
+// belongs to no key: it is one of several that make up a change, of which the
+// last has the State that they lead to.
 //
 // Ownership. An event is encoded once, and its block is shared by the log and
 // all readers. Nobody may modify a block, and nobody does: it stays as it is

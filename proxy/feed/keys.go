@@ -22,12 +22,17 @@ import (
 // is given: events of keys that had to be given up because of Options.Keys or
 // Options.KeyBytes, evicted entries that belong to no key, and, unless c is the
 // zero Cursor, gaps.
-func (l *Log) Latest(c Cursor, buf []Entry) (entries []Entry, next Cursor, complete bool) {
-	entries, due, next, complete := l.latest(c, buf)
+//
+// ok is false, and next is c, if there is no state yet to start from, or none
+// to go on from: the first events of a change that isn't complete yet are
+// evicted. There is one as soon as the next event with State is appended. With
+// Options.Latest ok is always true.
+func (l *Log) Latest(c Cursor, buf []Entry) (entries []Entry, next Cursor, complete, ok bool) {
+	entries, due, next, complete, ok := l.latest(c, buf)
 	for _, d := range due { // without holding mu
 		entries[d.index].Block = d.state.block()
 	}
-	return entries, next, complete
+	return entries, next, complete, ok
 }
 
 // unencoded is an entry whose state takes the place of its block.
@@ -36,27 +41,26 @@ type unencoded struct {
 	state *state
 }
 
-func (l *Log) latest(c Cursor, buf []Entry) (entries []Entry, due []unencoded, next Cursor, complete bool) {
+func (l *Log) latest(c Cursor, buf []Entry) (entries []Entry, due []unencoded, next Cursor, complete, ok bool) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
+	entries = buf
 	next, complete = c, c.next >= l.keys.givenUp.next && (c == Cursor{} || c.next >= l.lastGap.next)
 	for k := range l.keys.after(c) {
 		if k.state != nil {
-			due = append(due, unencoded{len(buf), k.state})
+			due = append(due, unencoded{len(entries), k.state})
 		}
-		buf, next = append(buf, k.entry), k.after
+		entries, next = append(entries, k.entry), k.after
+	}
+	// What follows the newest State is a change that isn't complete.
+	cut := next.events < l.evicted
+	if !l.o.Latest && (cut || !l.hasState) {
+		return buf, nil, c, false, false
 	}
 	if next.next < l.ring.first {
 		next, complete = l.oldest(), false
 	}
-	return buf, due, next, complete
-}
-
-// HasState reports whether an event with State was ever appended.
-func (l *Log) HasState() bool {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	return l.hasState
+	return entries, due, next, complete, true
 }
 
 // keys is the newest event of each key, for a bounded number of keys.

@@ -59,19 +59,19 @@ func TestLatest(t *testing.T) {
 				if tt.after != "" {
 					c, _ = l.After(tt.after)
 				}
-				entries, next, complete := l.Latest(c, nil)
+				entries, next, complete, ok := l.Latest(c, nil)
 				var got []string
 				for _, e := range entries {
 					got = append(got, e.ID)
 				}
-				if got := strings.Join(got, " "); got != tt.want || complete != tt.complete {
+				if got := strings.Join(got, " "); got != tt.want || complete != (tt.complete && ok) {
 					t.Errorf("%s: got %q, complete %t, want %q, %t", name, got, complete, tt.want, tt.complete)
 				}
 				if got := from(t, l, next); got != tt.then {
 					t.Errorf("%s: from next: got %q, want %q", name, got, tt.then)
 				}
-				if got, want := l.HasState(), name == "states" && tt.append != ""; got != want {
-					t.Errorf("%s: HasState: got %t, want %t", name, got, want)
+				if want := name == "keys" || tt.append != ""; ok != want {
+					t.Errorf("%s: got ok %t, want %t", name, ok, want)
 				}
 			}
 		})
@@ -81,15 +81,46 @@ func TestLatest(t *testing.T) {
 func TestLatestWithoutKeys(t *testing.T) {
 	l := feed.New(feed.Options{Events: 2})
 	appendAll(t, l, "a", "b", "c")
-	entries, next, complete := l.Latest(feed.Cursor{}, nil)
-	if len(entries) != 0 || complete {
-		t.Errorf("got %d entries, complete %t, want 0, false", len(entries), complete)
-	}
-	if got, want := from(t, l, next), "b c"; got != want {
-		t.Errorf("from next: got %q, want %q", got, want)
+	entries, next, _, ok := l.Latest(feed.Cursor{}, nil)
+	if len(entries) != 0 || next != (feed.Cursor{}) || ok {
+		t.Errorf("got %d entries, next %v, ok %t, want none", len(entries), next, ok)
 	}
 	if got := l.Stats().Keys; got != 0 {
 		t.Errorf("keys: got %d, want 0", got)
+	}
+}
+
+// There is no state to go on from while a change of several events is
+// incomplete and its first ones are evicted.
+func TestLatestInTheMiddleOfAChange(t *testing.T) {
+	l := feed.New(feed.Options{Events: 2})
+	l.Append(change("a1"))
+	for _, tt := range []struct {
+		event      *adapters.Event
+		want, then string // of a reader that starts
+		ok         bool
+	}{
+		{keyed("b1"), "a1", "b1", true},
+		{keyed("b2"), "a1", "b1 b2", true},
+		{keyed("b3"), "", "", false},
+		{change("b4"), "a1 b4", "", true},
+		{keyed("b5"), "a1 b4", "b5", true},
+	} {
+		l.Append(tt.event)
+		entries, next, _, ok := l.Latest(feed.Cursor{}, nil)
+		var got []string
+		for _, e := range entries {
+			got = append(got, e.ID)
+		}
+		if got := strings.Join(got, " "); got != tt.want || ok != tt.ok {
+			t.Errorf("with %s: got %q, ok %t, want %q, %t", tt.event.Position, got, ok, tt.want, tt.ok)
+		}
+		if !ok {
+			continue
+		}
+		if got := from(t, l, next); got != tt.then {
+			t.Errorf("with %s: from next: got %q, want %q", tt.event.Position, got, tt.then)
+		}
 	}
 }
 
@@ -101,14 +132,14 @@ func TestStateIsEncodedOnce(t *testing.T) {
 	e.State.Data = []byte("told later")
 
 	prefix := []feed.Entry{{ID: "kept"}}
-	first, _, _ := l.Latest(feed.Cursor{}, prefix)
+	first, _, _, _ := l.Latest(feed.Cursor{}, prefix)
 	if len(first) != 2 || first[0].ID != "kept" {
 		t.Fatalf("got %v, want one entry behind the one in buf", first)
 	}
 	if got, want := string(first[1].Block), encoded(t, "a1", "state", []byte("told later")); got != want {
 		t.Errorf("block: got %q, want %q, encoded no sooner than now", got, want)
 	}
-	second, _, _ := l.Latest(feed.Cursor{}, nil)
+	second, _, _, _ := l.Latest(feed.Cursor{}, nil)
 	if &first[1].Block[0] != &second[0].Block[0] {
 		t.Error("second result: got a block of its own, want the same one")
 	}
@@ -121,7 +152,7 @@ func TestWholeStateSharesTheBlock(t *testing.T) {
 	var read [1]feed.Entry
 	c := l.Tail(-1)
 	l.Read(&c, read[:])
-	latest, _, _ := l.Latest(feed.Cursor{}, nil)
+	latest, _, _, _ := l.Latest(feed.Cursor{}, nil)
 	if len(latest) != 1 || &latest[0].Block[0] != &read[0].Block[0] {
 		t.Errorf("latest: got %v, want the block that is read", latest)
 	}

@@ -65,9 +65,6 @@ func TestAppendRefuses(t *testing.T) {
 			if got, want := l.Stats().Events, 1; got != want {
 				t.Errorf("events: got %d, want %d", got, want)
 			}
-			if l.HasState() {
-				t.Error("HasState: got true, want false")
-			}
 			select {
 			case <-changed:
 				t.Error("readers: got woken, want left waiting")

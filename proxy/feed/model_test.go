@@ -120,8 +120,8 @@ func (m *model) after(id string) (int, bool) {
 }
 
 // latest returns the indices of the newest event of each key at or after i,
-// and what Latest says of the place behind and of completeness.
-func (m *model) latest(i int) (at []int, next int, complete bool) {
+// and what else Latest says.
+func (m *model) latest(i int) (at []int, next int, complete, ok bool) {
 	gap := m.last(len(m.items), func(i item) bool { return i.gap != nil })
 	next, complete = i, i >= m.given && (i == 0 || gap < i)
 	for _, k := range m.keys {
@@ -130,10 +130,13 @@ func (m *model) latest(i int) (at []int, next int, complete bool) {
 			at, next = append(at, last), last+1
 		}
 	}
-	if next < m.first {
-		return at, m.first, false
+	switch {
+	case !m.o.Latest && (!m.state || m.events(next, max(next, m.first)) > 0):
+		return nil, i, false, false
+	case next < m.first:
+		return at, m.first, false, true
 	}
-	return at, next, complete
+	return at, next, complete, true
 }
 
 // tail returns the index before the newest n events at hand.

@@ -134,11 +134,7 @@ func Find(n *yaml.Node, path string) *yaml.Node {
 		next := (*yaml.Node)(nil)
 		switch n.Kind { //nolint:exhaustive // nothing leads on from the others
 		case yaml.MappingNode:
-			for i := 0; i+1 < len(n.Content); i += 2 {
-				if n.Content[i].Value == step {
-					next = n.Content[i+1]
-				}
-			}
+			next = entry(n, step)
 		case yaml.SequenceNode:
 			if i, err := strconv.Atoi(step); err == nil && i >= 0 && i < len(n.Content) {
 				next = n.Content[i]
@@ -150,6 +146,26 @@ func Find(n *yaml.Node, path string) *yaml.Node {
 		n = next
 	}
 	return n
+}
+
+// entry returns the value of key in a mapping, which "<<" may have merged in,
+// or nil.
+func entry(n *yaml.Node, key string) *yaml.Node {
+	var merged *yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, value := n.Content[i], n.Content[i+1]
+		if k.Value == key {
+			return value
+		}
+		if m := resolve(value); k.ShortTag() == "!!merge" && m != nil && m.Kind == yaml.MappingNode && merged == nil {
+			for j := 0; j+1 < len(m.Content) && merged == nil; j += 2 {
+				if m.Content[j].Value == key {
+					merged = m.Content[j+1]
+				}
+			}
+		}
+	}
+	return merged
 }
 
 // Fingerprint returns a digest of what the nodes say, references resolved:

@@ -236,11 +236,11 @@ func TestFingerdigest(t *testing.T) {
 }
 
 func TestFind(t *testing.T) {
-	doc, err := strictyaml.Parse("f.yaml", []byte("a:\n  b:\n    - c\n    - d: e\n"), refs())
+	doc, err := strictyaml.Parse("f.yaml", []byte("a: &a\n  b:\n    - c\n    - d: e\nm: {<<: *a, c: f}\n"), refs())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, line := range map[string]int{"a.b[1].d": 4, "a.b[0]": 3, "a.b[7]": 3, "a.x.y": 2, "": 1, "x": 1} {
+	for path, line := range map[string]int{"a.b[1].d": 4, "a.b[0]": 3, "a.b[7]": 3, "a.x.y": 1, "": 1, "x": 1, "m.b[0]": 3, "m.c": 5} {
 		if got := strictyaml.Find(doc.Root, path).Line; got != line {
 			t.Errorf("%q: got line %d, want %d", path, got, line)
 		}

@@ -1,0 +1,135 @@
+package poll
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"sidestream/adapters"
+	"sidestream/adapters/jq"
+	"sidestream/adapters/poll/jsondoc"
+)
+
+// content is what a stream has delivered, or is about to, as the route's
+// emit has it. It is not changed once it is made.
+type content interface {
+	position() adapters.Position
+
+	// state is all of it, in memory that nobody else uses. It is asked for
+	// once at most.
+	state() adapters.State
+
+	// changes returns events that lead here from another content of the same
+	// kind, without positions, or none if the state is better sent as a
+	// whole. same says that nothing has changed that counts as a change.
+	changes(from content) (events []adapters.Event, same bool)
+}
+
+// newContent makes content of what was found. The error is one of the answer.
+func (s *stateSource) newContent(ctx context.Context, found *finding) (content, error) {
+	if s.options.Emit == emitItems {
+		return s.collect(ctx, found)
+	}
+	w := &whole{stateSource: s, doc: found.doc, typ: s.options.Type, pos: positionOf(found.doc.data)}
+	if s.options.Emit == emitPatch || s.options.Emit == emitMerge {
+		w.typ = typeSnapshot
+	}
+	var err error
+	w.bare, err = s.without(ctx, found.doc)
+	return w, err
+}
+
+// without returns the document as ignoring expressions leave it.
+func (f *factory) without(ctx context.Context, doc document) ([]byte, error) {
+	if len(f.code.ignore) == 0 || !doc.json {
+		return doc.data, nil
+	}
+	v, err := jq.Decode(doc.data)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range f.code.ignore {
+		var some bool
+		if v, some, err = first(ctx, x, v, (&scope{}).values()); err != nil {
+			return nil, err
+		}
+		if !some {
+			return nil, fmt.Errorf("%w: poll.ignore yields nothing; it is to yield the document without what is ignored", errExpression)
+		}
+	}
+	data, err := jq.Encode(v)
+	if err != nil {
+		return nil, err
+	}
+	return jsondoc.Canonical(data)
+}
+
+// whole is a document that is delivered as one, and as the emits patch and
+// merge have it.
+type whole struct {
+	*stateSource
+	typ  string
+	doc  document
+	bare []byte // the part of doc that counts
+	pos  adapters.Position
+}
+
+func (w *whole) position() adapters.Position { return w.pos }
+
+func (w *whole) state() adapters.State {
+	data := w.doc.data
+	if w.compares() {
+		data = bytes.Clone(data)
+	} else {
+		w.doc.data, w.bare = nil, nil
+	}
+	return adapters.State{Type: w.typ, Data: data}
+}
+
+// compares reports whether a document is compared with the one before, other
+// than by its position.
+func (s *stateSource) compares() bool {
+	return s.options.Emit == emitPatch || s.options.Emit == emitMerge || len(s.options.Ignore) > 0
+}
+
+func (w *whole) changes(from content) (events []adapters.Event, same bool) {
+	before := from.(*whole)
+	if w.pos == before.pos || w.compares() && w.doc.json && before.doc.json && w.differ.Same(before.bare, w.bare) {
+		return nil, true
+	}
+	limit := int(float64(len(w.doc.data)) * float64(w.options.MaxPatch))
+	switch w.options.Emit {
+	case emitPatch:
+		patch, notes, ok := w.differ.Patch(before.doc.data, w.doc.data, limit)
+		w.note(notes)
+		if ok {
+			return []adapters.Event{{Type: typePatch, Data: patch}}, false
+		}
+	case emitMerge:
+		if patch, ok := w.differ.Merge(before.doc.data, w.doc.data, limit); ok {
+			return []adapters.Event{{Type: typeMerge, Data: patch}}, false
+		}
+	default: // as a whole
+	}
+	return nil, false
+}
+
+// note logs that arrays had to be compared without their keys.
+func (s *stateSource) note(notes []jsondoc.Note) {
+	for _, n := range notes {
+		if s.noted[n] {
+			continue
+		}
+		if s.noted == nil {
+			s.noted = map[jsondoc.Note]bool{}
+		}
+		if len(s.noted) < maxNoted {
+			s.noted[n] = true
+		}
+		s.env.Log.Warn().Str("array", n.Pointer).Str("key", n.Problem).
+			Msg("an array can't be compared by its key (array_keys); its elements are compared by position")
+	}
+}
+
+// maxNoted bounds the complaints that are made just once.
+const maxNoted = 64

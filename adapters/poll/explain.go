@@ -1,0 +1,202 @@
+package poll
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"sidestream/adapters"
+	"sidestream/adapters/poll/payload"
+)
+
+// maxShown is how many bytes of a text an explanation shows.
+const maxShown = 2 << 10
+
+// Explain implements [adapters.Explainer].
+func (s *stateSource) Explain(ctx context.Context, run bool) (adapters.Explanation, error) {
+	return s.explain(ctx, run, func(found *finding) ([]adapters.Event, error) {
+		next, err := s.newContent(ctx, found)
+		if err != nil {
+			return nil, err
+		}
+		events, _ := s.events(next, "")
+		return events, nil
+	})
+}
+
+// Explain implements [adapters.Explainer].
+func (s *listSource) Explain(ctx context.Context, run bool) (adapters.Explanation, error) {
+	return s.explain(ctx, run, func(found *finding) ([]adapters.Event, error) {
+		items, err := s.items(ctx, found)
+		if err != nil {
+			return nil, err
+		}
+		if s.options.Items.Order == newestFirst {
+			slices.Reverse(items)
+		}
+		events := make([]adapters.Event, len(items))
+		for i, it := range items {
+			at := place{cursor: s.target.cursor, mark: markOf(it.key)}
+			events[i] = adapters.Event{Position: at.position(), Type: it.typ, Data: it.data}
+		}
+		if s.options.Items.Start == startLive {
+			s.showText("start", fmt.Sprintf("live: a new client gets none of the %d items that are there, but what is added to them", len(items)))
+		}
+		return events, nil
+	})
+}
+
+// explain shows what a poll asks and, if run is set, what comes of it, as
+// events makes them of what was found.
+func (p *poller) explain(ctx context.Context, run bool, events func(*finding) ([]adapters.Event, error)) (x adapters.Explanation, err error) {
+	p.trace = func(name, text string) { x.Steps = append(x.Steps, adapters.Step{Name: name, Text: text}) }
+	defer func() { p.trace = nil }()
+	p.trace("pace", p.pace())
+	q := question{cursor: p.target.cursor}
+	if !run {
+		s := newScope(p.vars)
+		s.cursor = q.cursor
+		req, err := p.request(ctx, &s)
+		if err == nil {
+			p.show("request", req)
+		}
+		return x, err
+	}
+	found, err := p.ask(ctx, q)
+	if err == nil && found.nothing {
+		return x, nil
+	}
+	if err == nil {
+		x.Events, err = events(&found)
+	}
+	if due, why := p.schedule.Due(); !due.IsZero() {
+		p.trace("next poll", fmt.Sprintf("in %s (%s)", time.Until(due).Round(10*time.Millisecond), why))
+	}
+	if err != nil {
+		err = p.failed(err)
+	}
+	return x, err
+}
+
+// pace says in words when polls are made.
+func (p *poller) pace() string {
+	o := p.options
+	words := []string{"every " + o.Every.String()}
+	if o.Jitter > 0 {
+		words = append(words, fmt.Sprintf("give or take %g %%", 100*o.Jitter))
+	}
+	if o.LongPoll {
+		words = append(words, "and at once after news (long_poll)")
+	}
+	if o.Always {
+		words = append(words, "also while nobody listens")
+	} else {
+		words = append(words, "while somebody listens")
+	}
+	budget := fmt.Sprintf("at most %d requests to %s in flight", o.Budget.InFlight, p.target.origin)
+	if o.Budget.Rate > 0 {
+		budget += fmt.Sprintf(" and %g a second", o.Budget.Rate)
+	}
+	return strings.Join(words, ", ") + "; " + budget
+}
+
+// show shows a request, without its secrets.
+func (p *poller) show(name string, req *http.Request) {
+	if p.trace == nil {
+		return
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s\n", req.Method, withoutSecrets(req.URL))
+	header := p.client.Describe(req, p.env.Credentials)
+	for _, key := range sortedKeys(header) {
+		for _, value := range header[key] {
+			fmt.Fprintf(&b, "%s: %s\n", key, value)
+		}
+	}
+	if req.GetBody != nil {
+		if body, err := req.GetBody(); err == nil {
+			text, _ := io.ReadAll(body)
+			b.WriteString("\n" + clip(string(text)))
+		}
+	}
+	p.trace(name, strings.TrimSuffix(b.String(), "\n"))
+}
+
+// withoutSecrets returns u with the values masked of those pairs of the query
+// that, by their names, may be secrets.
+func withoutSecrets(u *url.URL) string {
+	shown := *u
+	pairs := strings.Split(u.RawQuery, "&")
+	for i, pair := range pairs {
+		name, _, assigned := strings.Cut(pair, "=")
+		if assigned && slices.ContainsFunc(secretNames(), func(word string) bool { return strings.Contains(strings.ToLower(name), word) }) {
+			pairs[i] = name + "=(secret)"
+		}
+	}
+	shown.RawQuery = strings.Join(pairs, "&")
+	return shown.String()
+}
+
+// secretNames are parts of the names of parameters that are secrets.
+func secretNames() []string {
+	return []string{"auth", "credential", "key", "pass", "secret", "session", "sig", "token"}
+}
+
+// showAnswer shows the head of an answer.
+func (p *poller) showAnswer(a *answer) {
+	if p.trace == nil || a.status == 0 {
+		return
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d %s, %d bytes of body\n", a.status, http.StatusText(a.status), len(a.body))
+	for _, key := range sortedKeys(a.header) {
+		if key != "Set-Cookie" {
+			fmt.Fprintf(&b, "%s: %s\n", key, clip(strings.Join(a.header[key], ", ")))
+		}
+	}
+	p.trace("answer", strings.TrimSuffix(b.String(), "\n"))
+}
+
+func (p *poller) showDocument(d payload.Document) {
+	if p.trace == nil {
+		return
+	}
+	kind := "text or bytes"
+	if d.JSON {
+		kind = "JSON"
+	}
+	p.trace("document", fmt.Sprintf("%s, %d bytes\n%s", kind, len(d.Data), clip(string(d.Data))))
+}
+
+func (p *poller) showText(name, text string) {
+	if p.trace != nil {
+		p.trace(name, clip(text))
+	}
+}
+
+// clip shortens text, and replaces what isn't text.
+func clip(text string) string {
+	if len(text) > maxShown {
+		cut := maxShown
+		for cut > 0 && !utf8.RuneStart(text[cut]) {
+			cut--
+		}
+		text = fmt.Sprintf("%s… (%d bytes more)", text[:cut], len(text)-cut)
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
+}
+
+func sortedKeys(h http.Header) []string {
+	keys := make([]string, 0, len(h))
+	for key := range h {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}

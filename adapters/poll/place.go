@@ -1,0 +1,152 @@
+package poll
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+
+	"sidestream/adapters"
+)
+
+// maxCursor is the longest cursor, in bytes: it has to fit a position.
+const maxCursor = 600
+
+// A mark tells an item of a list from others by a hash of its key. The zero
+// mark is none.
+type mark [8]byte
+
+func markOf(key string) (m mark) {
+	sum := sha256.Sum256([]byte(key))
+	copy(m[:], sum[:])
+	return m
+}
+
+// A place is one between two items of a list: after the one with the mark,
+// in what the API answers to the cursor.
+type place struct {
+	cursor string
+	mark   mark
+
+	// all says that the cursor itself is behind the mark, so that everything
+	// that is answered follows, whether or not the marked item is in it.
+	all bool
+}
+
+// The first byte of a position.
+const (
+	placeWithin = 1
+	placeAll    = 2
+)
+
+// position returns the place as a position, which is good at other replicas
+// and after a restart too.
+func (p place) position() adapters.Position {
+	kind := byte(placeWithin)
+	if p.all {
+		kind = placeAll
+	}
+	raw := append(append([]byte{kind}, p.mark[:]...), p.cursor...)
+	return adapters.Position(base64.RawURLEncoding.EncodeToString(raw))
+}
+
+// parsePlace is the inverse of position.
+func parsePlace(pos adapters.Position) (p place, ok bool) {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(string(pos))
+	if err != nil || len(raw) < 1+len(p.mark) || len(raw) > 1+len(p.mark)+maxCursor ||
+		raw[0] != placeWithin && raw[0] != placeAll {
+		return p, false
+	}
+	p.all = raw[0] == placeAll
+	copy(p.mark[:], raw[1:])
+	p.cursor = string(raw[1+len(p.mark):])
+	return p, true
+}
+
+// memory remembers, of a bounded number of the newest items, in which order
+// they came and what positions they were given.
+type memory struct {
+	most  int
+	first int // the number of order[0]
+	order []mark
+	known map[mark]remembered
+}
+
+type remembered struct {
+	number   int
+	position adapters.Position
+}
+
+func newMemory(most int) memory { return memory{most: most, known: map[mark]remembered{}} }
+
+// recall returns the position that an item was given before, or else pos.
+func (m *memory) recall(of mark, pos adapters.Position) adapters.Position {
+	if was := m.known[of].position; was != "" {
+		return was
+	}
+	return pos
+}
+
+// add remembers an item as the newest, unless it is remembered already, and
+// returns its position: pos, or the one that it was given before. An empty one
+// is none.
+func (m *memory) add(of mark, pos adapters.Position) adapters.Position {
+	if _, ok := m.known[of]; ok {
+		return m.recall(of, pos)
+	}
+	m.known[of] = remembered{m.first + len(m.order), pos}
+	m.order = append(m.order, of)
+	if len(m.order) > m.most {
+		delete(m.known, m.order[0])
+		m.order = m.order[1:] // append makes room
+		m.first++
+	}
+	return pos
+}
+
+// news returns those of the items, which come oldest first, that follow the
+// place at, or false if there is no telling.
+//
+// Of a place that is remembered it knows what came before it. An API may list
+// an item again, behind newer ones, once it was edited, and take others away;
+// what is new is what was not delivered, other than the oldest, which are
+// older than memory goes back.
+func (m *memory) news(at place, items []listed) ([]listed, bool) {
+	here, known := m.known[at.mark]
+	before := func(it listed) bool {
+		was, old := m.known[it.mark]
+		return it.mark == at.mark || known && old && was.number <= here.number
+	}
+	from := slices.IndexFunc(items, before)
+	if from < 0 && !at.all && len(items) > 0 {
+		return nil, false
+	}
+	return slices.DeleteFunc(slices.Clone(items[from+1:]), before), true
+}
+
+// older returns how many of the news of the place at are older than what is
+// remembered, or may be, as ahead tells. They must not come to stand behind it.
+func (m *memory) older(at place, news []listed, ahead bool) (n int) {
+	if _, known := m.known[at.mark]; known {
+		return 0
+	}
+	if !ahead {
+		return len(news)
+	}
+	for i, it := range news {
+		if _, old := m.known[it.mark]; old {
+			n = i
+		}
+	}
+	return n
+}
+
+// newest returns the one of the items that was remembered last, or the last.
+func (m *memory) newest(items []listed) mark {
+	of, number := items[len(items)-1].mark, -1
+	for _, it := range items {
+		if was, old := m.known[it.mark]; old && was.number > number {
+			of, number = it.mark, was.number
+		}
+	}
+	return of
+}

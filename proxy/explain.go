@@ -1,0 +1,219 @@
+package proxy
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"sidestream/proxy/mapping"
+	"sidestream/proxy/strictyaml"
+)
+
+// An Explanation says what becomes of one request, and why. It shows no
+// secret: neither the configuration's nor one of the request's headers.
+type Explanation struct {
+	Request ExplainedRequest `json:"request"`
+	Outcome Outcome          `json:"outcome"`
+	Routes  []ExplainedRoute `json:"routes"`           // all of the table, in its order
+	Stream  *ExplainedStream `json:"stream,omitempty"` // nil unless the outcome is a stream
+}
+
+// Failed reports whether the request is refused, or its stream has failed.
+func (e *Explanation) Failed() bool {
+	return e.Outcome.Kind == Refused || e.Stream != nil && e.Stream.Error != ""
+}
+
+// An ExplainedRequest is the request as it was understood.
+type ExplainedRequest struct {
+	Method  string      `json:"method"`
+	URL     string      `json:"url"`
+	Host    string      `json:"host"`
+	Headers http.Header `json:"headers"` // all values that may be secrets masked
+}
+
+// The kinds of an [Outcome].
+const (
+	Streamed = "stream"      // the request gets a stream
+	Passed   = "passthrough" // an application answers it
+	Refused  = "refused"     // it is answered with Outcome.Status
+)
+
+// An Outcome is what becomes of a request.
+type Outcome struct {
+	Kind     string `json:"kind"`               // one of the constants above
+	Line     int    `json:"line,omitempty"`     // of the route that decides, in the table's file; 0 if none does
+	Route    string `json:"route,omitempty"`    // its name
+	Upstream string `json:"upstream,omitempty"` // the application
+	Status   int    `json:"status,omitempty"`   // of a refusal
+	Why      string `json:"why,omitempty"`
+}
+
+// An ExplainedRoute says why a route takes a request, or doesn't.
+type ExplainedRoute struct {
+	Line    int    `json:"line"`
+	Route   string `json:"route"`
+	Adapter string `json:"adapter"`
+	Taken   bool   `json:"taken"`
+	Why     string `json:"why,omitempty"` // why not
+}
+
+// An Expression is one of a route's, under its key below "event". Its text is
+// as it was written: a reference in it may stand for a secret, and is not
+// followed.
+type Expression struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// Explain says what a server for config would do with r, by the code that
+// would do it. Nothing is opened but the one source, and nothing is asked of
+// an upstream unless o says so. The request's context bounds all of it.
+//
+// Explain closes what the source's route shares, so config is not to be
+// served afterwards.
+func Explain(config *Config, r *http.Request, o ExplainOptions) *Explanation {
+	var (
+		route *Route        // the one whose stream is asked for
+		asked *http.Request // r with the values of the route's path
+		app   *url.URL      // the application that is asked
+	)
+	t := newRouter(config,
+		func(i int) http.Handler {
+			return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { route, asked = config.Routes[i], r })
+		},
+		func(u *url.URL) http.Handler {
+			if u == nil {
+				return nil
+			}
+			return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { app = u })
+		})
+	a := answer{header: http.Header{}}
+	t.ServeHTTP(&a, r)
+
+	match := t.match(config, r)
+	e := &Explanation{Request: explainRequest(config, r), Routes: []ExplainedRoute{}}
+	e.Outcome.Line, e.Outcome.Route = match.place()
+	switch {
+	case app != nil:
+		e.Outcome.Kind, e.Outcome.Upstream = Passed, app.String()
+		e.Outcome.Why = "no route takes it"
+		if match != nil {
+			e.Outcome.Why = whyNotStream(r.Header)
+		}
+	case route != nil:
+		e.Outcome.Kind = Streamed
+		var bad *badRequest
+		if e.Stream, bad = explainStream(route, asked, o); bad != nil {
+			e.Outcome.Kind, e.Outcome.Status, e.Outcome.Why = Refused, bad.status, bad.why()
+		}
+	default:
+		e.Outcome.Kind, e.Outcome.Status, e.Outcome.Why = Refused, a.status, a.why(r)
+	}
+	for _, c := range config.Routes {
+		e.Routes = append(e.Routes, explainRoute(c, match, r, route != nil))
+	}
+	return e
+}
+
+// place returns where r stands in the table, and its name; nothing for nil.
+func (r *Route) place() (line int, name string) {
+	if r == nil {
+		return 0, ""
+	}
+	return r.line, r.String()
+}
+
+// explainRequest returns what is shown of r.
+func explainRequest(config *Config, r *http.Request) ExplainedRequest {
+	e := ExplainedRequest{Method: r.Method, URL: r.URL.Redacted(), Host: r.Host, Headers: http.Header{}}
+	open := openHeaders()
+	for _, c := range config.Routes {
+		forwarded := c.factory.Capabilities().Forward
+		open = slices.DeleteFunc(open, func(name string) bool { return slices.Contains(forwarded, name) })
+	}
+	for name, values := range r.Header {
+		for _, value := range values {
+			if !slices.Contains(open, name) {
+				value = masked
+			}
+			e.Headers[name] = append(e.Headers[name], value)
+		}
+	}
+	return e
+}
+
+// masked is shown in place of what may be a secret.
+const masked = "***"
+
+// openHeaders are the request headers that are no secrets, unless a route
+// takes them for credentials.
+func openHeaders() []string {
+	return []string{
+		"Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Content-Type",
+		"Last-Event-Id", "Origin", "User-Agent",
+	}
+}
+
+// answer keeps what a router answers by itself.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+// Header implements [http.ResponseWriter].
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader implements [http.ResponseWriter].
+func (a *answer) WriteHeader(status int) { a.status = status }
+
+// Write implements [http.ResponseWriter].
+func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
+
+// why words the answer to r.
+func (a *answer) why(r *http.Request) string {
+	switch {
+	case a.status == http.StatusNotFound:
+		return "no route takes it, and there is no upstream to pass it to"
+	case a.status == http.StatusMethodNotAllowed:
+		return "the routes of its path take " + a.header.Get("Allow") + ", not " + r.Method
+	case a.header.Get("Location") != "":
+		return "its path is not the route's, which is " + a.header.Get("Location")
+	default:
+		return strings.TrimSpace(a.body.String())
+	}
+}
+
+// expressions returns those of the route n, or else of the defaults, that
+// spec has.
+func (l *loader) expressions(n *yaml.Node, spec mapping.Spec) []Expression {
+	var list []Expression
+	for _, f := range []Expression{
+		{"each", spec.Each}, {"where", spec.Where}, {"type", spec.Type},
+		{"data", spec.Data}, {"key", spec.Key}, {"id", spec.ID},
+	} {
+		if f.Text == "" {
+			continue
+		}
+		f.Text = "(set)" // unless it is found
+		for _, from := range []*yaml.Node{n, l.fallback} {
+			if from == nil {
+				continue
+			}
+			at := strictyaml.Find(from, "event."+f.Name)
+			if at.Kind == yaml.AliasNode {
+				at = at.Alias
+			}
+			if at.Kind == yaml.ScalarNode && at.Value != "" {
+				f.Text = at.Value
+				break
+			}
+		}
+		list = append(list, f)
+	}
+	return list
+}
