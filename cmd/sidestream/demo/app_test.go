@@ -51,6 +51,7 @@ func TestPageAndAssets(t *testing.T) {
 		"/":                    "text/html; charset=utf-8",
 		"/assets/app.js":       "text/javascript; charset=utf-8",
 		"/assets/orders.js":    "text/javascript; charset=utf-8",
+		"/assets/patch.js":     "text/javascript; charset=utf-8",
 		"/assets/events.js":    "text/javascript; charset=utf-8",
 		"/assets/inspector.js": "text/javascript; charset=utf-8",
 		"/assets/stream.js":    "text/javascript; charset=utf-8",

@@ -1,3 +1,4 @@
+import { patched } from "./patch.js";
 import { clock, follow, parse, setState, show } from "./stream.js";
 
 const STREAM = "/api/orders";
@@ -20,9 +21,10 @@ const AMOUNT = 4;
 export function watchOrders(visit, inspector) {
   const rows = new Map(); // by the order's id
   let announced = 0; // when the application was last told of this page
+  let known; // the application's document
 
   inspector.name(STREAM);
-  follow(STREAM, [], {
+  follow(STREAM, ["snapshot", "patch"], {
     open() {
       setState("orders-state", "live", "live");
       announce();
@@ -32,8 +34,11 @@ export function watchOrders(visit, inspector) {
     event(event) {
       inspector.add(STREAM, event);
       switch (event.type) {
-        case "message":
-          update(parse(event.data));
+        case "snapshot":
+          update((known = parse(event.data)));
+          break;
+        case "patch":
+          update((known = patched(known, parse(event.data))));
           break;
         case "stream.stale":
           setState("orders-state", "stale", `stale: ${parse(event.data)?.reason ?? "upstream failed"}`);
