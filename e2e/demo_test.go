@@ -107,7 +107,7 @@ func TestDemoEvents(t *testing.T) {
 	if got := rows(t, page, `[data-stream="/events/demo"]`); got != 31 {
 		t.Errorf("got %d events in the inspector, want 30 and the last", got)
 	}
-	last := eval[string](t, page, `[...document.querySelectorAll('#inspector-rows tr.control td')].slice(2).map((c) => c.textContent).join(" ")`)
+	last := eval[string](t, page, `[...document.querySelectorAll('#inspector-rows tr.control[data-stream="/events/demo"] td')].slice(2).map((c) => c.textContent).join(" ")`)
 	if want := "stream.end -1 {}"; last != want {
 		t.Errorf("got last event %q, want %q", last, want)
 	}
@@ -153,6 +153,7 @@ routes:
   - path: /api/orders
     history: {replay: all}
     generate:
+      type: snapshot
       data: '{"polls": "<b>1</b>", "viewers": 1, "orders": [{"id": "<script>hacked=1</script>", "item": "<img src=x onerror=hacked=1>", "destination": "<svg onload=hacked=1>", "status": "\" onclick=hacked=1", "cents": 1}]}'
   - path: /events/demo
     query: [visit]

@@ -86,7 +86,7 @@ func TestHTTP2Cleartext(t *testing.T) {
 	s := serve(t, fmt.Sprintf(`
 upstream: %s
 routes:
-  - {path: "/docs/{name}", poll: {every: 50ms, url: "/docs/{name}.json"}}
+  - {path: "/docs/{name}", live_marker: false, poll: {every: 50ms, url: "/docs/{name}.json"}}
 `, n.url))
 	transport := transportFor(t, "HTTP/2")
 	type stream struct {
@@ -146,7 +146,7 @@ func TestHeartbeat(t *testing.T) {
 	s := serve(t, fmt.Sprintf(`
 upstream: %s
 routes:
-  - {path: /doc.txt, poll: {every: 20ms}, heartbeat: 50ms}
+  - {path: /doc.txt, poll: {every: 20ms}, heartbeat: 50ms, live_marker: false}
 `, n.url))
 	req := request(t, http.MethodGet, s.url+"/doc.txt")
 	req.Header.Set("Accept", "text/event-stream")

@@ -18,7 +18,7 @@ func plain(n *nginx, every string, more ...string) string {
 	return fmt.Sprintf(`
 upstream: %s
 drain: {window: 500ms, timeout: 1s}
-defaults: {retry: 100ms, linger: 500ms, backoff: {min: 20ms, max: 100ms}}
+defaults: {retry: 100ms, linger: 500ms, backoff: {min: 20ms, max: 100ms}, live_marker: false}
 routes:
   - path: /doc.json
     poll: {every: %s, jitter: 0}
@@ -105,6 +105,7 @@ routes:
   - path: /notes.txt
     poll: {every: 50ms, type: notes}
     retry: 1234ms
+    live_marker: false
 `, n.url))
 	id := follow(t, s.url+"/notes.txt").await(t, 1)[0].ID
 	if _, err := exec.LookPath("curl"); err != nil {

@@ -22,6 +22,7 @@ type listSource struct {
 	memory memory
 	recent look
 	front  string // the cursor that regular polls have come to
+	stale  bool   // the last request has failed: recent says nothing of now
 }
 
 // A look is what a list was like, from a cursor on.
@@ -162,7 +163,7 @@ func (r *listRun) step(ctx context.Context) (events []adapters.Event, live bool,
 		r.id = r.at.position()
 	}
 	r.learned(len(news) > 0)
-	return events, !r.hurry, nil
+	return events, !r.hurry && !r.stale, nil
 }
 
 // silent reports whether the run has yet to see where the list ends, without
@@ -221,8 +222,10 @@ func (r *listRun) renew(ctx context.Context) error {
 	}
 	found, err := r.ask(ctx, q)
 	if err != nil {
+		r.stale = r.stale || ctx.Err() == nil
 		return r.refused(ctx, err)
 	}
+	r.stale = false
 	ahead := !q.extra || r.at.cursor == r.front
 	if ahead {
 		r.front = found.cursor
@@ -235,6 +238,7 @@ func (r *listRun) renew(ctx context.Context) error {
 	var items []item
 	if !found.same {
 		if items, err = r.items(ctx, &found); err != nil {
+			r.stale = true
 			r.count(outcome(found.first.status, err))
 			return err
 		}
