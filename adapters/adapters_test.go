@@ -2,6 +2,7 @@ package adapters_test
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -151,6 +152,7 @@ func TestErrors(t *testing.T) {
 		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, "connection refused"},
 		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, "connection reset"},
 		{context.DeadlineExceeded, "timeout"},
+		{&tls.CertificateVerificationError{Err: errors.New("x509: not for secret.internal")}, "certificate not trusted"},
 		{&net.DNSError{Err: "no such host", Name: "secret.internal"}, "name not resolved"},
 		{&net.DNSError{IsTimeout: true}, "timeout"},
 		{errors.New("GET http://user:hunter2@10.0.0.1/"), "upstream failed"},

@@ -2,6 +2,7 @@ package adapters
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -108,9 +109,10 @@ func IsPermanent(err error) bool {
 // [UpstreamError], or a general phrase that gives away no detail.
 func Reason(err error) string {
 	var (
-		u   *UpstreamError
-		dns *net.DNSError
-		net net.Error
+		u    *UpstreamError
+		dns  *net.DNSError
+		cert *tls.CertificateVerificationError
+		net  net.Error
 	)
 	switch {
 	case errors.As(err, &u) && u.Reason != "":
@@ -122,6 +124,8 @@ func Reason(err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
 		errors.As(err, &net) && net.Timeout():
 		return "timeout"
+	case errors.As(err, &cert):
+		return "certificate not trusted"
 	case errors.As(err, &dns):
 		return "name not resolved"
 	default:

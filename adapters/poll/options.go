@@ -62,9 +62,10 @@ type Options struct {
 	// never below 10ms. From 0 to 1.
 	Jitter adapters.Fraction `yaml:"jitter"`
 
-	// LongPoll is for an API that holds a request until it has news: after
-	// an answer that has, the next request follows at once. Timeout has to
-	// be longer than the API holds a request.
+	// LongPoll is for an API that holds a request until it has news: the
+	// next request follows at once, except after an answer that had none and
+	// came in less than a second. Timeout has to be longer than the API holds
+	// a request.
 	LongPoll bool `yaml:"long_poll"`
 
 	// Always polls for as long as the route is served, and not only while

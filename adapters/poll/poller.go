@@ -22,6 +22,7 @@ type poller struct {
 
 	// Used by the one Run whose turn it is.
 	schedule *pace.Schedule
+	held     time.Duration // how long the last request that counts for the pace took
 	told     bool // the supervisor knows that the host is down
 
 	trace func(name, text string) // for explanations; nil: nobody wants to know
@@ -118,6 +119,10 @@ func (p *poller) ask(ctx context.Context, q question) (finding, error) {
 // simple reports whether equal bodies mean that nothing has changed.
 func (p *poller) simple() bool { return p.code.cursor == nil && !p.options.paged() }
 
+// minHeld is how long a request without news was held at least by an API that
+// does hold requests.
+const minHeld = time.Second
+
 // learned sets the pace by whether a poll brought news.
 func (p *poller) learned(news bool) {
 	if news {
@@ -125,7 +130,7 @@ func (p *poller) learned(news bool) {
 	} else {
 		p.schedule.Unchanged()
 	}
-	if news && p.options.LongPoll {
+	if p.options.LongPoll && (news || p.held >= minHeld) {
 		p.schedule.Soon()
 	}
 	p.plan()
@@ -151,7 +156,11 @@ func (p *poller) exchange(ctx context.Context, req *http.Request, have validator
 	}
 	timed, cancel := context.WithTimeout(ctx, p.timeout())
 	defer cancel()
+	began := time.Now()
 	a, err := p.fetch(req.WithContext(timed), have)
+	if first {
+		p.held = time.Since(began)
+	}
 
 	result, advice := pace.Answered, pace.Advise(a.status, a.header, time.Now())
 	var ours *adapters.UpstreamError // no token, or a file that can't be used

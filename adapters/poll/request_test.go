@@ -15,6 +15,7 @@ import (
 
 	"sidestream/adapters"
 	"sidestream/adapters/httpclient"
+	"sidestream/adapters/poll/payload"
 )
 
 // TestRequestBody: an expression makes the body of the variables and the
@@ -223,7 +224,7 @@ func TestLongPoll(t *testing.T) {
 				return reply(http.StatusNoContent, ""), nil
 			}
 			return reply(http.StatusOK, strconv.Itoa(n)), nil
-		}), func(o *Options) { o.Every, o.Jitter, o.LongPoll = evenly(time.Second), 0, true })
+		}), func(o *Options) { o.Every, o.Jitter, o.LongPoll = evenly(time.Minute), 0, true })
 		var got []string
 		until(t, s, 13*time.Second, func(e adapters.Event) error {
 			if !e.Live {
@@ -239,6 +240,78 @@ func TestLongPoll(t *testing.T) {
 			t.Errorf("got %q, want %q: 204 is no news", got, want)
 		}
 	})
+}
+
+// TestNotHeld: an API that doesn't hold requests is not asked without end.
+func TestNotHeld(t *testing.T) {
+	for name, tt := range map[string]struct {
+		body func(n int) string
+		want []time.Duration
+	}{
+		"no news":   {func(int) string { return "1" }, []time.Duration{0, 100 * time.Millisecond, 10100 * time.Millisecond}},
+		"all news":  {strconv.Itoa, nil},
+		"not ready": {func(n int) string { return strconv.Itoa(n / 50) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				polls := starts{epoch: time.Now()}
+				s := newTestSource(script(func(*http.Request) (*http.Response, error) {
+					polls.note()
+					return reply(http.StatusOK, tt.body(len(polls.list))), nil
+				}), func(o *Options) { o.Every, o.Jitter, o.LongPoll = evenly(10*time.Second), 0, true })
+				until(t, s, 11*time.Second, ignore)
+				if tt.want != nil && !slices.Equal(polls.list, tt.want) {
+					t.Errorf("got polls at %v, want %v", polls.list, tt.want)
+				}
+				if n := len(polls.list); n > 111 {
+					t.Errorf("got %d polls in 11 s, want 10 a second at most", n)
+				}
+			})
+		})
+	}
+}
+
+// TestNoLongerJSON: an answer of another kind than before doesn't take the
+// place of the state, unless the format is what lets it.
+func TestNoLongerJSON(t *testing.T) {
+	const login = "<html>log in</html>"
+	tests := []struct {
+		name   string
+		format payload.Format
+		want   []string
+	}{
+		{"auto", payload.Auto, []string{`{"a":1}`}},
+		{"text", payload.Text, []string{`{"a":1}`, login}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			answers := []string{`{"a":1}`, login}
+			n := 0
+			s := openTest(script(func(*http.Request) (*http.Response, error) {
+				n++
+				return reply(http.StatusOK, answers[min(n, 2)-1]), nil
+			}), func(o *Options) {
+				often(o)
+				o.Answer.Format = tt.format
+			})
+			var got []string
+			err := s.Run(t.Context(), "", func(e adapters.Event) error {
+				if !e.Live {
+					got = append(got, string(e.Data))
+				}
+				if n > 2 {
+					return errEnough
+				}
+				return nil
+			})
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+			if tt.format == payload.Auto {
+				wantReason(t, err, payload.ErrUnreadable.Error())
+			}
+		})
+	}
 }
 
 // TestHostDown: when the host does not answer, a key that doesn't know fails

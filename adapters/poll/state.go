@@ -3,9 +3,12 @@ package poll
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 
 	"sidestream/adapters"
 	"sidestream/adapters/poll/jsondoc"
+	"sidestream/adapters/poll/payload"
 )
 
 // A stateSource polls for a document, and delivers what it is and how it
@@ -20,6 +23,7 @@ type stateSource struct {
 	content  content // that was delivered last; nil: none
 	question question
 	noted    map[jsondoc.Note]bool
+	json     bool // there was an answer in JSON
 }
 
 func newStateSource(p *poller) *stateSource {
@@ -79,6 +83,10 @@ func (s *stateSource) look(ctx context.Context, after adapters.Position) ([]adap
 		s.learned(false)
 		return nil, nil
 	}
+	if err := s.suspect(&found); err != nil {
+		s.count(outcome(found.first.status, err))
+		return nil, err
+	}
 	next, err := s.newContent(ctx, &found)
 	if err != nil {
 		s.count(outcome(found.first.status, err))
@@ -92,6 +100,20 @@ func (s *stateSource) look(ctx context.Context, after adapters.Position) ([]adap
 		s.annotate(&events[i], &found.first)
 	}
 	return events, nil
+}
+
+// suspect returns an error if an answer is of another kind than the ones
+// before, as when a session has ended and a page to log in comes in place of
+// JSON. Who says what the format is has it checked from the first answer on.
+func (s *stateSource) suspect(found *finding) error {
+	if found.first.status == http.StatusNoContent || found.first.status == http.StatusResetContent {
+		return nil
+	}
+	if s.json && !found.doc.json && s.options.Answer.Format == payload.Auto && s.code.choose == nil {
+		return fmt.Errorf("%w: it was JSON before, and this is not (format says what it is to be)", payload.ErrUnreadable)
+	}
+	s.json = s.json || found.doc.json
+	return nil
 }
 
 // events returns the events that lead from position after to next, and what
