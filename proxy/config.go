@@ -20,6 +20,8 @@ type Config struct {
 	Limits   Limits
 	Drain    Drain
 	Routes   []*Route
+
+	referenced []string // what the table's references stand for
 }
 
 // file is what stands in routes.yaml.

@@ -107,7 +107,10 @@ func Explain(config *Config, r *http.Request, o ExplainOptions) *Explanation {
 	case route != nil:
 		e.Outcome.Kind = Streamed
 		var bad *badRequest
-		if e.Stream, bad = explainStream(route, asked, o); bad != nil {
+		if e.Stream, bad = explainStream(route, asked, o); e.Stream != nil {
+			e.Stream.hide(newMask(slices.Clone(config.referenced)))
+		}
+		if bad != nil {
 			e.Outcome.Kind, e.Outcome.Status, e.Outcome.Why = Refused, bad.status, bad.why()
 		}
 	default:
@@ -147,7 +150,7 @@ func explainRequest(config *Config, r *http.Request) ExplainedRequest {
 }
 
 // masked is shown in place of what may be a secret.
-const masked = "***"
+const masked = "(secret)"
 
 // openHeaders are the request headers that are no secrets, unless a route
 // takes them for credentials.

@@ -127,6 +127,14 @@ func explainStream(route *Route, asked *http.Request, o ExplainOptions) (*Explai
 	return e, nil
 }
 
+// hide takes the table's secrets out of what the adapter has shown.
+func (e *ExplainedStream) hide(m mask) {
+	for i := range e.Steps {
+		e.Steps[i].Text = m.text(e.Steps[i].Text)
+	}
+	e.Error = m.text(e.Error)
+}
+
 // why words the answer for those who configure.
 func (b *badRequest) why() string {
 	if b.cause != nil {

@@ -56,6 +56,7 @@ func Parse(name string, data []byte, known *adapters.Registry, refs strictyaml.R
 	if err := doc.Err(); err != nil {
 		return nil, err
 	}
+	cfg.referenced = doc.Referenced()
 	return cfg, nil
 }
 

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -46,6 +47,9 @@ func (o *Options) checkRequest(c *adapters.OptionErrors) {
 			c.Refuse(true, path, "%v", err)
 			continue
 		}
+		configured := slices.ContainsFunc(slices.Collect(maps.Keys(o.Client.Headers)), func(other string) bool { return strings.EqualFold(name, other) }) ||
+			strings.EqualFold(name, "Authorization") && o.Client.Auth != (httpclient.Auth{})
+		c.Refuse(configured, path, "%s is configured too, and a client without it would be given what is for the configured one; leave out one of the two", name)
 		own := slices.Contains([]string{"Accept", "Content-Type", "Host", "Last-Event-Id"}, http.CanonicalHeaderKey(name))
 		c.Refuse(own, path, "%s says nothing of who the client is; forward what does, such as Authorization or Cookie", name)
 	}

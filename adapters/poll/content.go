@@ -11,7 +11,7 @@ import (
 )
 
 // content is what a stream has delivered, or is about to, as the route's
-// emit has it. It is not changed once it is made.
+// emit has it.
 type content interface {
 	position() adapters.Position
 
@@ -117,19 +117,19 @@ func (w *whole) changes(from content) (events []adapters.Event, same bool) {
 // note logs that arrays had to be compared without their keys.
 func (s *stateSource) note(notes []jsondoc.Note) {
 	for _, n := range notes {
-		if s.noted[n] {
-			continue
-		}
-		if s.noted == nil {
-			s.noted = map[jsondoc.Note]bool{}
-		}
-		if len(s.noted) < maxNoted {
-			s.noted[n] = true
-		}
-		s.env.Log.Warn().Str("array", n.Pointer).Str("key", n.Problem).
-			Msg("an array can't be compared by its key (array_keys); its elements are compared by position")
+		s.once("the array " + n.Pointer + " can't be compared by its key (array_keys), which is " + n.Problem +
+			"; it is compared as if it had none")
 	}
 }
 
-// maxNoted bounds the complaints that are made just once.
-const maxNoted = 64
+// once logs a complaint, if it is the first of its kind. There are as many
+// kinds as the configuration has arrays and ways to be wrong.
+func (s *stateSource) once(complaint string) {
+	if s.noted == nil {
+		s.noted = map[string]bool{}
+	}
+	if !s.noted[complaint] {
+		s.noted[complaint] = true
+		s.env.Log.Warn().Msg(complaint)
+	}
+}

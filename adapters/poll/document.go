@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"unicode/utf8"
 
 	"sidestream/adapters"
@@ -58,42 +59,65 @@ func between(from, to adapters.Position, i int) adapters.Position {
 func (p *poller) read(ctx context.Context, q question, found *finding, a answer, s *scope) error {
 	var joined []byte
 	for n := 1; ; n++ {
-		page, err := p.page(ctx, a, s)
-		p.count(outcome(a.status, err))
-		if err != nil {
-			return err
+		found.status = a.status
+		pg, next, err := p.readPage(ctx, q, a, s, n)
+		if err == nil && p.options.paged() {
+			joined, err = join(joined, pg)
 		}
-		if page.cursor != "" {
-			found.cursor = page.cursor
-		}
-		if !p.options.paged() {
-			found.doc, found.nothing, found.validators = page.doc, page.nothing, a.validators()
-			return nil
-		}
-		if joined, err = join(joined, page); err != nil {
-			return err
-		}
-		next, err := p.follow(ctx, page, s, n)
-		if err == nil && next != nil && q.enough != nil && !page.nothing {
-			var enough bool
-			if enough, err = q.enough(ctx, &finding{doc: page.doc, cursor: found.cursor, first: a}); enough {
-				next = nil
+		if err == nil && next != nil && n == p.options.Pages.Max {
+			found.more, next = true, nil
+			if p.options.Emit != emitAppend {
+				err = errManyPages
 			}
 		}
-		switch {
-		case err != nil:
+		if err != nil {
+			p.count(outcome(a.status, err))
 			return err
-		case next == nil && n == 1:
-			found.validators = a.validators() // they stand for all of it
-			fallthrough
-		case next == nil || n == p.options.Pages.Max:
-			found.more = next != nil
-			found.doc = document{json: true, data: append(append([]byte{'['}, joined...), ']')}
+		}
+		if pg.cursor != "" {
+			found.cursor = pg.cursor
+		}
+		if next == nil {
+			p.conclude(found, pg, joined, n)
 			return nil
 		}
+		p.count(outcome(a.status, nil))
 		if a, err = p.exchange(ctx, next, validators{}, false); err != nil {
 			return err
 		}
+	}
+}
+
+// readPage makes a page of an answer, which is the nth of a poll, and the request
+// for the next page, if that is needed.
+func (p *poller) readPage(ctx context.Context, q question, a answer, s *scope, n int) (page, *http.Request, error) {
+	pg, err := p.page(ctx, a, s)
+	if err != nil || !p.options.paged() {
+		return pg, nil, err
+	}
+	next, err := p.follow(ctx, pg, s, n)
+	if err != nil || next == nil || q.enough == nil || pg.nothing {
+		return pg, next, err
+	}
+	enough, err := q.enough(ctx, &finding{doc: pg.doc, cursor: pg.cursor, first: a})
+	if enough {
+		pg.enough, next = true, nil
+	}
+	return pg, next, err
+}
+
+// conclude makes the document of the last page, which is the nth, and of the
+// elements of all pages.
+func (p *poller) conclude(found *finding, last page, elements []byte, n int) {
+	if !p.options.paged() {
+		found.doc, found.nothing, found.validators = last.doc, last.nothing, last.answer.validators()
+		return
+	}
+	found.doc = document{json: true, data: slices.Concat([]byte{'['}, elements, []byte{']'})}
+	// The first page may stay as it is while a second one comes to be, unless
+	// what is new is always on the first.
+	if n == 1 && last.enough {
+		found.validators = last.answer.validators()
 	}
 }
 
@@ -104,6 +128,7 @@ type page struct {
 	value   any    // of the answer, before select, if an expression looks at it
 	cursor  string // empty: none
 	answer  answer
+	enough  bool // no page after it is needed
 }
 
 func (p *poller) page(ctx context.Context, a answer, s *scope) (page, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,6 +27,7 @@ func (s *stateSource) Explain(ctx context.Context, run bool) (adapters.Explanati
 			return nil, err
 		}
 		events, _ := s.events(next, "")
+		s.showText("then", s.then())
 		return events, nil
 	})
 }
@@ -33,20 +35,18 @@ func (s *stateSource) Explain(ctx context.Context, run bool) (adapters.Explanati
 // Explain implements [adapters.Explainer].
 func (s *listSource) Explain(ctx context.Context, run bool) (adapters.Explanation, error) {
 	return s.explain(ctx, run, func(found *finding) ([]adapters.Event, error) {
-		items, err := s.items(ctx, found)
+		items, err := s.list(ctx, found)
 		if err != nil {
 			return nil, err
 		}
-		if s.options.Items.Order == newestFirst {
-			slices.Reverse(items)
-		}
 		events := make([]adapters.Event, len(items))
 		for i, it := range items {
-			at := place{cursor: s.target.cursor, mark: markOf(it.key)}
+			at := place{cursor: s.target.cursor, mark: it.mark}
 			events[i] = adapters.Event{Position: at.position(), Type: it.typ, Data: it.data}
 		}
 		if s.options.Items.Start == startLive {
-			s.showText("start", fmt.Sprintf("live: a new client gets none of the %d items that are there, but what is added to them", len(items)))
+			s.showText("start", "live: a new client gets none of the items that are there, but those that will be added")
+			events = nil
 		}
 		return events, nil
 	})
@@ -69,10 +69,9 @@ func (p *poller) explain(ctx context.Context, run bool, events func(*finding) ([
 		return x, err
 	}
 	found, err := p.ask(ctx, q)
-	if err == nil && found.nothing {
-		return x, nil
-	}
-	if err == nil {
+	if err == nil && found.same {
+		p.trace("document", "no news: everything stays as it is")
+	} else if err == nil && !found.nothing {
 		x.Events, err = events(&found)
 	}
 	if due, why := p.schedule.Due(); !due.IsZero() {
@@ -82,6 +81,32 @@ func (p *poller) explain(ctx context.Context, run bool, events func(*finding) ([
 		err = p.failed(err)
 	}
 	return x, err
+}
+
+// then says in words what follows the first state.
+func (s *stateSource) then() string {
+	o := s.options
+	var b strings.Builder
+	switch o.Emit {
+	case emitPatch:
+		b.WriteString("a change is sent as a JSON Patch")
+	case emitMerge:
+		b.WriteString("a change is sent as a JSON Merge Patch, unless a member becomes null")
+	case emitItems:
+		b.WriteString("a change is sent as one event for each item")
+	default:
+		b.WriteString("a change is sent as the whole document")
+	}
+	if o.Emit != emitSnapshot && o.Emit != emitRaw {
+		fmt.Fprintf(&b, ", or as a snapshot if it would be larger than %g of that", float64(o.MaxPatch))
+	}
+	for _, pointer := range slices.Sorted(maps.Keys(o.ArrayKeys)) {
+		fmt.Fprintf(&b, "\n%s is compared by %s", pointer, o.ArrayKeys[pointer])
+	}
+	if len(o.Ignore) > 0 {
+		b.WriteString("\nno change: " + strings.Join(o.Ignore, ", "))
+	}
+	return b.String()
 }
 
 // pace says in words when polls are made.
@@ -156,11 +181,20 @@ func (p *poller) showAnswer(a *answer) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s, %d bytes of body\n", a.status, http.StatusText(a.status), len(a.body))
 	for _, key := range sortedKeys(a.header) {
-		if key != "Set-Cookie" {
+		if slices.ContainsFunc(telling(), func(part string) bool { return strings.Contains(key, part) }) {
 			fmt.Fprintf(&b, "%s: %s\n", key, clip(strings.Join(a.header[key], ", ")))
 		}
 	}
 	p.trace("answer", strings.TrimSuffix(b.String(), "\n"))
+}
+
+// telling are parts of the names of headers by which an answer is read and a
+// poll is paced. Others may be secrets.
+func telling() []string {
+	return []string{
+		"Age", "Cache-Control", "Content-", "Date", "Etag", "Expires", "Last-Modified", "Limit", "Link", "Location",
+		"Poll-Interval", "Retry-After", "Www-Authenticate",
+	}
 }
 
 func (p *poller) showDocument(d payload.Document) {

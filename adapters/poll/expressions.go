@@ -20,6 +20,8 @@ type code struct {
 	each, key, typ, data       *jq.Expression
 
 	ignore []*jq.Expression // those among Options.Ignore
+
+	heads bool // what is delivered may depend on the status and the headers of an answer
 }
 
 // names are the variables of expressions, in the order of [scope.values].
@@ -60,6 +62,9 @@ func compile(o *Options) (code, error) {
 		if x := make1(indexed("ignore", i), text); x != nil {
 			c.ignore = append(c.ignore, x)
 		}
+	}
+	for _, x := range []*jq.Expression{c.choose, c.each, c.key, c.typ, c.data} {
+		c.heads = c.heads || x != nil && (x.Uses("$headers") || x.Uses("$status"))
 	}
 	return c, errors.Join(errs...)
 }

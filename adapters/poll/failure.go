@@ -22,13 +22,14 @@ var (
 	errCursor        = errors.New("upstream's cursor can't be used")
 	errPageElsewhere = errors.New("upstream's next page is elsewhere")
 	errPageLoop      = errors.New("upstream's pages go in a circle")
+	errManyPages     = errors.New("upstream has more pages than are asked for")
 	errDown          = errors.New("upstream does not answer")
 )
 
 // reasons are the errors whose text clients may see.
 func reasons() []error {
 	return []error{
-		errExpression, errCursor, errPageElsewhere, errPageLoop, errDown,
+		errExpression, errCursor, errPageElsewhere, errPageLoop, errManyPages, errDown,
 		payload.ErrTooLarge, payload.ErrUnreadable, httpclient.ErrElsewhere, httpclient.ErrRedirects,
 	}
 }
@@ -80,6 +81,8 @@ func outcome(status int, err error) string {
 		return "too_large"
 	case errors.Is(err, payload.ErrUnreadable):
 		return "unreadable"
+	case errors.Is(err, errPageElsewhere), errors.Is(err, errPageLoop), errors.Is(err, errManyPages):
+		return "pages"
 	case errors.Is(err, errExpression):
 		return "expression"
 	case isTimeout(err):

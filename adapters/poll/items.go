@@ -61,6 +61,9 @@ func (p *poller) item(ctx context.Context, v any, values []any) (i item, err err
 		if i.typ, err = word(ctx, p.code.typ, "items.type", v, values); err != nil {
 			return i, err
 		}
+		if p.options.Emit == emitItems && (i.typ == typeSnapshot || i.typ == typeDelete) {
+			return i, fmt.Errorf("%w: items.type yields %q, which means something else to clients", errExpression, i.typ)
+		}
 	}
 	if p.code.data != nil {
 		var some bool
@@ -104,7 +107,7 @@ func (s *stateSource) collect(ctx context.Context, found *finding) (content, err
 	for i := range list {
 		it := &list[i]
 		if c.items[it.key] != nil {
-			s.note([]jsondoc.Note{{Pointer: "items", Problem: "duplicate"}})
+			s.once("two items have the same key; the last one stands")
 		} else {
 			c.order = append(c.order, it.key)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 
 	"sidestream/adapters"
 )
@@ -16,9 +17,11 @@ import (
 type listSource struct {
 	*poller
 
-	// turn holds the token of the Run that looks at the list. It alone may
-	// use what follows.
-	turn   chan struct{}
+	// turn holds the token of the Run that asks, which alone may use the
+	// poller. What was answered is for all to see.
+	turn chan struct{}
+
+	known  sync.Mutex // guards what follows; never held while a request is under way
 	memory memory
 	recent look
 	front  string // the cursor that regular polls have come to
@@ -32,6 +35,7 @@ type look struct {
 	next  string // the cursor behind the items
 	more  bool   // and there is more there
 	cut   bool   // pages were left out that the run which asked had no need of
+	same  bool   // it is what was answered before
 	ahead bool   // it shows what comes after all that was seen before
 	items []listed
 	first answer
@@ -115,15 +119,18 @@ type listRun struct {
 // step looks at the list once. It returns the events that follow, and
 // whether they are all there is.
 func (r *listRun) step(ctx context.Context) (events []adapters.Event, live bool, err error) {
-	if err := r.lock(ctx); err != nil {
+	if err := r.await(ctx); err != nil {
 		return nil, false, err
 	}
-	defer func() { <-r.turn }()
+	defer r.known.Unlock()
 
 	found := &r.recent
 	news, ok := r.memory.news(r.at, found.items)
 	if !ok {
 		return nil, false, r.lost(adapters.LostExpired)
+	}
+	if found.more && r.options.Items.Order == newestFirst && r.begun && r.at.cursor != r.target.cursor {
+		return nil, false, r.lost(adapters.LostOverflow) // what lies between is on pages that weren't asked for
 	}
 	silent := r.silent()
 	incremental := r.code.cursor != nil
@@ -162,7 +169,6 @@ func (r *listRun) step(ctx context.Context) (events []adapters.Event, live bool,
 	if r.id == "" {
 		r.id = r.at.position()
 	}
-	r.learned(len(news) > 0)
 	return events, !r.hurry && !r.stale, nil
 }
 
@@ -170,90 +176,133 @@ func (r *listRun) step(ctx context.Context) (events []adapters.Event, live bool,
 // delivering what is there.
 func (r *listRun) silent() bool { return !r.begun && r.options.Items.Start == startLive }
 
-// lock returns with the turn, and with an answer in recent that the run has
+// await returns with what is known locked, and with an answer that the run has
 // not looked at: one that another run was given, or one to a poll of its own,
 // when that is due. A run that is behind doesn't wait for that.
-func (r *listRun) lock(ctx context.Context) error {
+func (r *listRun) await(ctx context.Context) error {
 	for {
-		select {
-		case r.turn <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		err := r.renew(ctx)
-		if err == nil {
+		r.known.Lock()
+		if r.usable() {
 			r.seen = r.recent.n
 			return nil
 		}
-		<-r.turn
-		if !errors.Is(err, errNotDue) {
-			return err
+		r.known.Unlock()
+		err := r.renew(ctx)
+		if errors.Is(err, errNotDue) {
+			err = r.wait(ctx)
 		}
-		if err := r.wait(ctx); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 }
 
+// usable reports whether the run has yet to look at the newest answer, and
+// that is one to what it would ask itself. The caller holds known.
+func (r *listRun) usable() bool { return r.recent.n > r.seen && r.shared() }
+
+func (r *listRun) shared() bool {
+	return r.recent.n > 0 && r.recent.asked == r.at.cursor && (r.silent() || r.recent.reaches(r.at))
+}
+
 // errNotDue says that a run has to wait for its next look.
 var errNotDue = errors.New("not due yet")
 
-// renew sees to it that recent is of use to the run, which has the turn.
+// renew asks for the list, unless another run has done so meanwhile.
 func (r *listRun) renew(ctx context.Context) error {
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	due := r.isDue()
-	shared := r.recent.n > 0 && r.recent.asked == r.at.cursor && (r.silent() || r.recent.reaches(r.at))
+	r.known.Lock()
+	usable, behind, front := r.usable(), r.behind(), r.at.cursor == r.front
+	q := question{cursor: r.at.cursor, extra: !due || behind}
+	if r.shared() {
+		q.have = r.recent.validators
+	}
+	shared := r.shared()
+	r.known.Unlock()
 	switch {
-	case shared && r.recent.n > r.seen && (!due || r.seen > 0):
+	case usable:
 		return nil
-	case due:
-	case r.hurry, r.seen == 0, r.behind():
-		// It is not at the others' place yet.
-	default:
+	case !due && !behind && !r.hurry && r.seen > 0:
 		return errNotDue
 	}
 	cut := false
-	q := question{cursor: r.at.cursor, extra: !due || r.behind()}
 	q.enough = func(ctx context.Context, found *finding) (_ bool, err error) {
 		cut, err = r.enough(ctx, found)
 		return cut, err
 	}
-	if shared {
-		q.have = r.recent.validators
-	}
-	found, err := r.ask(ctx, q)
+	l, err := r.ask(ctx, q, shared)
+	r.known.Lock()
+	defer r.known.Unlock()
 	if err != nil {
 		r.stale = r.stale || ctx.Err() == nil
-		return r.refused(ctx, err)
+		return err
 	}
-	r.stale = false
-	ahead := !q.extra || r.at.cursor == r.front
-	if ahead {
-		r.front = found.cursor
+	l.cut, l.ahead = cut, !q.extra || front
+	r.learn(l, shared)
+	return nil
+}
+
+// ask asks for the list. same says that the newest answer is one to the same
+// question.
+func (r *listRun) ask(ctx context.Context, q question, same bool) (look, error) {
+	found, err := r.poller.ask(ctx, q)
+	if err != nil {
+		return look{}, r.refused(ctx, err)
 	}
-	if found.same && shared {
-		r.recent.n++
-		r.recent.first = found.first
-		return nil
-	}
-	var items []item
+	l := look{asked: q.cursor, next: found.cursor, more: found.more, first: found.first, validators: found.validators}
+	l.same = found.same && same
 	if !found.same {
-		if items, err = r.items(ctx, &found); err != nil {
-			r.stale = true
-			r.count(outcome(found.first.status, err))
-			return err
+		if l.items, err = r.list(ctx, &found); err != nil {
+			r.settle(q, &found, false, err)
+			return look{}, err
 		}
 	}
-	r.recent = look{
-		n: r.recent.n + 1, asked: r.at.cursor, next: found.cursor, more: found.more, cut: cut, ahead: ahead, first: found.first,
-		items: make([]listed, len(items)), validators: found.validators,
+	r.known.Lock()
+	news := slices.ContainsFunc(l.items, func(it listed) bool { return !r.memory.has(it.mark) })
+	r.known.Unlock()
+	r.settle(q, &found, news, nil)
+	return l, nil
+}
+
+// learn makes l the newest answer. The caller holds known.
+func (r *listRun) learn(l look, shared bool) {
+	n := r.recent.n + 1
+	if l.same && shared {
+		first := l.first
+		l = r.recent
+		l.first = first
+	} else if l.ahead {
+		r.front = l.next
 	}
-	for i, it := range items {
-		r.recent.items[i] = listed{it, markOf(it.key)}
+	r.stale, l.n = false, n
+	r.recent = l
+}
+
+// list returns the items of a document, the oldest first and each once.
+func (s *listSource) list(ctx context.Context, found *finding) ([]listed, error) {
+	items, err := s.items(ctx, found)
+	if err != nil {
+		return nil, err
 	}
-	if r.options.Items.Order == newestFirst {
-		slices.Reverse(r.recent.items)
+	if s.options.Items.Order == newestFirst {
+		slices.Reverse(items)
 	}
-	return nil
+	list := make([]listed, 0, len(items))
+	twice := make(map[mark]bool, len(items))
+	for _, it := range items {
+		// An item that moves to the next page between two requests is on both.
+		if m := markOf(it.key); !twice[m] {
+			twice[m] = true
+			list = append(list, listed{it, m})
+		}
+	}
+	return list, nil
 }
 
 // behind reports whether a run is at a cursor that the others have left, and
@@ -274,9 +323,12 @@ func (r *listRun) refused(ctx context.Context, err error) error {
 		return err
 	}
 	first := func(context.Context, *finding) (bool, error) { return true, nil }
-	if _, failed := r.ask(ctx, question{cursor: r.target.cursor, extra: true, enough: first}); failed != nil {
+	q := question{cursor: r.target.cursor, extra: true, enough: first}
+	found, failed := r.poller.ask(ctx, q)
+	if failed != nil {
 		return err
 	}
+	r.settle(q, &found, false, nil)
 	return r.lost(adapters.LostExpired)
 }
 

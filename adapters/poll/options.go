@@ -73,7 +73,8 @@ type Options struct {
 	Always bool `yaml:"always"`
 
 	// Budget bounds the requests to the URL's host, over all routes; of
-	// several routes' budgets for one host the strictest holds.
+	// several routes' budgets for one host the strictest holds. A request
+	// that the API holds counts until it is sent.
 	Budget pace.Limits `yaml:"budget"`
 
 	// Answer is how answers are read.
@@ -182,7 +183,8 @@ type Pages struct {
 	First int    `yaml:"first"`
 	Step  int    `yaml:"step"`
 
-	// Max is how many pages one poll asks for.
+	// Max is how many pages one poll asks for. More are an error, except
+	// with append, which goes on there or says that items are lost.
 	Max int `yaml:"max"`
 }
 

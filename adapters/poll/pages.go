@@ -42,7 +42,7 @@ func (p *poller) follow(ctx context.Context, pg page, s *scope, n int) (*http.Re
 	next := req.URL
 	if o.Param != "" {
 		next.RawQuery = withPair(next.RawQuery, o.Param, target)
-	} else if next, err = sameHost(here, target); err != nil {
+	} else if next, err = p.sameHost(here, target); err != nil {
 		return nil, err
 	}
 	if s.visited == nil {
@@ -56,11 +56,22 @@ func (p *poller) follow(ctx context.Context, pg page, s *scope, n int) (*http.Re
 	return req, nil
 }
 
-// sameHost resolves a link to the next page. Another host would get the
+// sameHost resolves a link to the next page, from a page that may have come
+// after redirects. It has to lead to the very host that is configured, or to
+// where that has redirected to https on itself: another one would get the
 // route's credentials.
-func sameHost(here *url.URL, link string) (*url.URL, error) {
+func (p *poller) sameHost(here *url.URL, link string) (*url.URL, error) {
 	next, err := here.Parse(link)
-	if err != nil || next.User != nil || next.Scheme != here.Scheme || !strings.EqualFold(next.Host, here.Host) {
+	if err != nil || next.User != nil {
+		return nil, errPageElsewhere
+	}
+	origin, err := url.Parse(p.target.origin)
+	if err != nil {
+		return nil, errPageElsewhere
+	}
+	same := func(u *url.URL) bool { return next.Scheme == u.Scheme && strings.EqualFold(next.Host, u.Host) }
+	upgraded := here.Scheme == "https" && strings.EqualFold(here.Hostname(), origin.Hostname())
+	if !same(origin) && !(upgraded && same(here)) {
 		return nil, errPageElsewhere
 	}
 	next.Fragment = ""

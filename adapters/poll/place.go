@@ -103,6 +103,12 @@ func (m *memory) add(of mark, pos adapters.Position) adapters.Position {
 	return pos
 }
 
+// has reports whether an item is remembered.
+func (m *memory) has(of mark) bool {
+	_, ok := m.known[of]
+	return ok
+}
+
 // news returns those of the items, which come oldest first, that follow the
 // place at, or false if there is no telling.
 //

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptrace"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sidestream/adapters"
@@ -23,7 +25,7 @@ type poller struct {
 	// Used by the one Run whose turn it is.
 	schedule *pace.Schedule
 	held     time.Duration // how long the last request that counts for the pace took
-	told     bool // the supervisor knows that the host is down
+	told     bool          // the supervisor knows that the host is down
 
 	trace func(name, text string) // for explanations; nil: nobody wants to know
 
@@ -51,6 +53,7 @@ type finding struct {
 	validators validators
 	raw        fingerprint
 	first      answer // of the first page; its body is gone
+	status     int    // of the last page
 }
 
 // poll waits until a poll is due and asks.
@@ -83,7 +86,8 @@ func (p *poller) wait(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// ask asks now.
+// ask asks now. If there is no error, the outcome of the last exchange is yet
+// to be counted; see [poller.settle].
 func (p *poller) ask(ctx context.Context, q question) (finding, error) {
 	scope := newScope(p.vars)
 	scope.cursor = q.cursor
@@ -91,40 +95,125 @@ func (p *poller) ask(ctx context.Context, q question) (finding, error) {
 	if err != nil {
 		return finding{}, err
 	}
+	if p.code.heads {
+		q.have = validators{} // the same body may come with other headers
+	}
 	a, err := p.exchange(ctx, req, q.have, !q.extra)
 	if err != nil {
 		return finding{}, err
 	}
-	found := finding{first: a, cursor: q.cursor}
+	found := finding{first: a, status: a.status, cursor: q.cursor}
 	found.first.body = nil
 	unchanged := a.status == http.StatusNotModified ||
 		p.options.LongPoll && (a.status == http.StatusNoContent || a.status == http.StatusResetContent)
 	if unchanged {
 		found.same = true
-		p.count(outcome(a.status, nil))
 		return found, nil
 	}
 	found.raw = a.fingerprint(p.options.Answer.Format)
 	if p.simple() && found.raw == q.known {
 		found.same, found.validators = true, a.validators()
-		p.count(outcome(a.status, nil))
 		return found, nil
 	}
-	if err := p.read(ctx, q, &found, a, &scope); err != nil {
-		return finding{}, err
-	}
-	return found, nil
+	err = p.read(ctx, q, &found, a, &scope)
+	return found, err
 }
 
 // simple reports whether equal bodies mean that nothing has changed.
-func (p *poller) simple() bool { return p.code.cursor == nil && !p.options.paged() }
+func (p *poller) simple() bool {
+	return p.code.cursor == nil && !p.options.paged() && !p.code.heads
+}
+
+// exchange makes one request, when the host has room for it, and notes what
+// came of it. The first one of a poll is what paces the polls. Only if there
+// is an error is the outcome counted.
+func (p *poller) exchange(ctx context.Context, req *http.Request, have validators, first bool) (answer, error) {
+	turn, err := p.host.Acquire(ctx, p.told || !first)
+	switch {
+	case errors.Is(err, pace.ErrDown):
+		p.told = true
+		return answer{}, adapters.Transient(errDown.Error(), nil)
+	case err != nil:
+		return answer{}, err
+	}
+	result, advice := pace.Abandoned, pace.Advice{}
+	defer func() { turn.Done(result, advice) }()
+	p.told = false
+	if first {
+		p.schedule.Sent(time.Now())
+		p.plan()
+	}
+	p.show("request", req)
+	connected, release := p.connected(req, turn)
+	defer release()
+	began := time.Now()
+	a, err := p.fetch(connected.request, have)
+	if first {
+		p.held = time.Since(began)
+	}
+	if ctx.Err() != nil {
+		return answer{}, ctx.Err()
+	}
+	result, advice = connected.result(a, err), pace.Advise(a.status, a.header, time.Now())
+	if len(p.options.Forward) > 0 {
+		advice.All = false // a quota is that of a principal
+	}
+	p.schedule.Wait(advice, time.Now())
+	p.showAnswer(&a)
+	if err != nil {
+		p.count(outcome(a.status, err))
+	}
+	return a, err
+}
+
+// A connection is a request on its way, and whether it has reached the host.
+type connection struct {
+	request *http.Request
+	reached atomic.Bool
+}
+
+// connected returns req with a bound on its time, and what sees how far it
+// gets. release is called when it is over.
+func (p *poller) connected(req *http.Request, turn *pace.Turn) (c *connection, release context.CancelFunc) {
+	c = new(connection)
+	ctx, release := context.WithTimeout(req.Context(), p.timeout())
+	c.request = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) {
+			c.reached.Store(true)
+			if p.options.LongPoll {
+				turn.Hold()
+			}
+		},
+	}))
+	return c, release
+}
+
+// result says what a request says of the host. One that has reached it and got
+// no answer says that something is wrong with what it asked for, at least; a
+// host that can't be reached is of no use to any other request.
+func (c *connection) result(a answer, err error) pace.Result {
+	var ours *adapters.UpstreamError // no token, or a file that can't be used
+	switch {
+	case a.status != 0, errors.Is(err, httpclient.ErrElsewhere), errors.Is(err, httpclient.ErrRedirects):
+		return pace.Answered
+	case c.reached.Load(), errors.As(err, &ours):
+		return pace.Abandoned
+	default:
+		return pace.Unreachable
+	}
+}
 
 // minHeld is how long a request without news was held at least by an API that
 // does hold requests.
 const minHeld = time.Second
 
-// learned sets the pace by whether a poll brought news.
-func (p *poller) learned(news bool) {
+// settle counts the last exchange of a poll, whose answer could be used unless
+// err says otherwise, and sets the pace by whether there was news in it.
+func (p *poller) settle(q question, found *finding, news bool, err error) {
+	p.count(outcome(found.status, err))
+	if err != nil || q.extra {
+		return
+	}
 	if news {
 		p.schedule.Changed()
 	} else {
@@ -135,54 +224,7 @@ func (p *poller) learned(news bool) {
 	}
 	p.plan()
 	due, why := p.schedule.Due()
-	p.env.Log.Debug().Str("result", p.Report().Last).Bool("news", news).Time("next", due).Str("why", why).Msg("polled")
-}
-
-// exchange makes one request, when the host has room for it, and notes what
-// came of it. The first one of a poll is what paces the polls.
-func (p *poller) exchange(ctx context.Context, req *http.Request, have validators, first bool) (answer, error) {
-	turn, err := p.host.Acquire(ctx, p.told || !first)
-	switch {
-	case errors.Is(err, pace.ErrDown):
-		p.told = true
-		return answer{}, adapters.Transient(errDown.Error(), nil)
-	case err != nil:
-		return answer{}, err
-	}
-	p.told = false
-	p.show("request", req)
-	if first {
-		p.schedule.Sent(time.Now())
-	}
-	timed, cancel := context.WithTimeout(ctx, p.timeout())
-	defer cancel()
-	began := time.Now()
-	a, err := p.fetch(req.WithContext(timed), have)
-	if first {
-		p.held = time.Since(began)
-	}
-
-	result, advice := pace.Answered, pace.Advise(a.status, a.header, time.Now())
-	var ours *adapters.UpstreamError // no token, or a file that can't be used
-	switch {
-	case ctx.Err() != nil, errors.As(err, &ours):
-		result = pace.Abandoned
-	case a.status == 0 && !errors.Is(err, httpclient.ErrElsewhere) && !errors.Is(err, httpclient.ErrRedirects):
-		result = pace.Unreachable
-	}
-	if len(p.options.Forward) > 0 {
-		advice.All = false // a quota is that of a principal
-	}
-	turn.Done(result, advice)
-	if ctx.Err() != nil {
-		return answer{}, ctx.Err()
-	}
-	p.schedule.Wait(advice, time.Now())
-	p.showAnswer(&a)
-	if err != nil {
-		p.count(outcome(a.status, err))
-	}
-	return a, err
+	p.env.Log.Debug().Int("status", found.status).Bool("news", news).Time("next", due).Str("why", why).Msg("polled")
 }
 
 // count counts the outcome of an exchange.

@@ -375,7 +375,7 @@ func TestExplain(t *testing.T) {
 		}
 		want, events := []string{"pace", "request"}, 0
 		if run {
-			want, events = append(want, "answer", "document", "cursor", "select", "next poll"), 1
+			want, events = append(want, "answer", "document", "cursor", "select", "then", "next poll"), 1
 		}
 		if !slices.Equal(names, want) || len(got.Events) != events {
 			t.Errorf("run %v: got steps %q and %d events, want %q and %d", run, names, len(got.Events), want, events)

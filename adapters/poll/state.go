@@ -7,7 +7,6 @@ import (
 	"net/http"
 
 	"sidestream/adapters"
-	"sidestream/adapters/poll/jsondoc"
 	"sidestream/adapters/poll/payload"
 )
 
@@ -22,8 +21,8 @@ type stateSource struct {
 
 	content  content // that was delivered last; nil: none
 	question question
-	noted    map[jsondoc.Note]bool
-	json     bool // there was an answer in JSON
+	noted    map[string]bool // complaints that were made
+	json     bool            // there was an answer in JSON
 }
 
 func newStateSource(p *poller) *stateSource {
@@ -80,22 +79,21 @@ func (s *stateSource) look(ctx context.Context, after adapters.Position) ([]adap
 			s.question.have = found.validators
 		}
 		s.question.cursor = found.cursor
-		s.learned(false)
+		s.settle(s.question, &found, false, nil)
 		return nil, nil
 	}
-	if err := s.suspect(&found); err != nil {
-		s.count(outcome(found.first.status, err))
-		return nil, err
+	var next content
+	if err = s.suspect(&found); err == nil {
+		next, err = s.newContent(ctx, &found)
 	}
-	next, err := s.newContent(ctx, &found)
 	if err != nil {
-		s.count(outcome(found.first.status, err))
+		s.settle(s.question, &found, false, err)
 		return nil, err
 	}
 	s.question = question{cursor: found.cursor, have: found.validators, known: found.raw}
 	events, next := s.events(next, after)
 	s.content = next
-	s.learned(len(events) > 0)
+	s.settle(s.question, &found, len(events) > 0, nil)
 	for i := range events {
 		s.annotate(&events[i], &found.first)
 	}

@@ -77,7 +77,7 @@ func splitOrigin(text string, upstream *url.URL) (origin, base, rest string, err
 		if err := checkOrigin(upstream); err != nil {
 			return "", "", "", fmt.Errorf("the upstream can't be polled: %w", err)
 		}
-		return upstream.Scheme + "://" + upstream.Host, strings.TrimSuffix(upstream.EscapedPath(), "/"), text, nil
+		return originOf(upstream), strings.TrimSuffix(upstream.EscapedPath(), "/"), text, nil
 	}
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
@@ -100,7 +100,16 @@ func splitOrigin(text string, upstream *url.URL) (origin, base, rest string, err
 	if err := checkOrigin(u); err != nil {
 		return "", "", "", err
 	}
-	return u.Scheme + "://" + u.Host, "", rest, nil
+	return originOf(u), "", rest, nil
+}
+
+// originOf returns the scheme and host of u, in one spelling of several.
+func originOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if def := map[string]string{"http": ":80", "https": ":443"}[u.Scheme]; def != "" {
+		host = strings.TrimSuffix(host, def)
+	}
+	return u.Scheme + "://" + host
 }
 
 var errUserinfo = errors.New("a URL must not hold a user name or password, which would end up in logs")

@@ -59,9 +59,10 @@ func strongDate(modified, date string) bool {
 	return err == nil && d.Sub(m) >= time.Second
 }
 
-// applyTo makes req conditional, if the validators are good for its URL.
+// applyTo makes req conditional, if the validators are good for its URL. Other
+// methods than GET have other answers to that (RFC 9110, section 13.1.2).
 func (v validators) applyTo(req *http.Request) {
-	if v.url != req.URL.String() {
+	if v.url != req.URL.String() || req.Method != http.MethodGet {
 		return
 	}
 	if v.etag != "" {

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -34,7 +35,13 @@ type Document struct {
 	errs     Errors
 	visited  int
 	files    map[string]string // contents of the files that were referred to
+
+	referenced []string // what references stand for
 }
+
+// Referenced returns what the references stand for that were resolved so
+// far, each once. Some of it will be secrets.
+func (d *Document) Referenced() []string { return slices.Clone(d.referenced) }
 
 // References are where ${…} is looked up.
 type References struct {

@@ -3,6 +3,7 @@ package strictyaml
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -36,6 +37,9 @@ func (d *Document) expand(s string) (value string, referenced bool, err error) {
 		}
 		b.WriteString(v)
 		s, referenced = rest, true
+		if !slices.Contains(d.referenced, v) {
+			d.referenced = append(d.referenced, v)
+		}
 	}
 }
 

@@ -16,7 +16,22 @@ const (
 type Turn struct {
 	gate  *gate
 	began time.Time
+	held  bool
 	done  bool
+}
+
+// Hold says that the request was sent, and that the API takes its time to
+// answer by design: it no longer counts as in flight. Done still follows.
+func (t *Turn) Hold() {
+	g := t.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if t.held || t.done {
+		return
+	}
+	t.held = true
+	g.inFlight--
+	g.dispatch()
 }
 
 // Done gives the turn back, with what came of it and what the API asked for
@@ -30,7 +45,9 @@ func (t *Turn) Done(r Result, a Advice) {
 		return
 	}
 	t.done = true
-	g.inFlight--
+	if !t.held {
+		g.inFlight--
+	}
 	now := time.Now()
 	if pause := min(a.pause(), MaxWait); pause > 0 {
 		g.resume = latest(g.resume, now.Add(pause))
