@@ -90,6 +90,11 @@ type Env struct {
 	// the client's request has them. They are secrets.
 	Credentials http.Header
 
+	// Form stands for what the route makes of events. A Stateful source whose
+	// positions are made of the state alone takes it in, so that the state is
+	// sent again to those who have it in another form. It may be empty.
+	Form string
+
 	// Result, if not nil, counts one exchange with the upstream by its
 	// outcome: a status code or another word of a small, fixed set.
 	Result func(outcome string)

@@ -124,7 +124,7 @@ func (c *client) start() (replay bool) {
 	case c.can.Stateful:
 		c.waiting = true
 		c.cursor = c.feed.Tail(-1)
-	case c.can.Replayable && c.id != "":
+	case c.can.Replayable:
 		return true
 	default:
 		c.lose()
@@ -234,8 +234,8 @@ func (c *client) overrun(o *feed.OverrunError) departure {
 	switch {
 	case c.waiting: // it misses nothing: a state makes up for it
 		c.cursor = o.Resume
-	case c.endpoint.Slow == SlowDisconnect:
-		return leftOverrun
+	case c.endpoint.Slow == SlowDisconnect && c.id != "":
+		return leftOverrun // without an id it could not come back to where it was
 	case c.endpoint.Slow == SlowLatest, c.can.Stateful:
 		if !c.jump(c.cursor) {
 			// In the middle of a change, the beginning of which is evicted.

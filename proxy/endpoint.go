@@ -84,6 +84,7 @@ func (p *endpoint) open(key streamKey, vars adapters.Vars, credentials http.Head
 		Log:         log,
 		Meta:        p.mapping.NeedsMeta(),
 		Credentials: credentials.Clone(), // the request's own would keep more of it alive
+		Form:        p.form(),
 		Result:      p.metrics.sourceResult,
 	})
 	if err != nil {

@@ -55,6 +55,9 @@ func (c *client) markLive() {
 	if marker == LiveMarkerOff || marker == LiveMarkerAuto && !c.can.Stateful {
 		return
 	}
+	if c.id == "" {
+		c.id = c.feed.Marked(c.cursor) // so that it can come back to here
+	}
 	var d liveData
 	if age, ok := c.age(); ok && c.can.Stateful {
 		d.Age = inSeconds(age)

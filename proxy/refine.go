@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -45,6 +46,17 @@ type refiner struct {
 
 func newRefiner(r *Route, vars adapters.Vars) *refiner {
 	return &refiner{route: r, scope: mapping.Scope{Route: r.String(), Vars: vars}}
+}
+
+// form tells what a route makes of a source's events from what another one, or
+// another version of it, would make of them; "" for what the source makes.
+func (r *Route) form() string {
+	if r.mapping == nil && r.Encoding == EncodingUTF8 {
+		return ""
+	}
+	e := r.Event
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q", e.Where, e.Type, e.Data, e.Key, e.Decode, r.Encoding))
+	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
 // refine returns the events that e becomes, valid until the next call. prev

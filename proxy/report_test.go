@@ -44,7 +44,7 @@ func TestAge(t *testing.T) {
 
 		for path, want := range map[string][]string{
 			"/r":   {},
-			"/on":  {` stream.live {}`},
+			"/on":  {"r.0.0 stream.live {}"},
 			"/off": {` stream.stale …`},
 		} {
 			c := w.connect(path)

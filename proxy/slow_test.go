@@ -187,3 +187,22 @@ func TestReplayIsLeftInTime(t *testing.T) {
 		_ = c.body.Close()
 	})
 }
+
+// TestBurstOnNewClients: a client that has no event yet, and so no id to come
+// back with, is told what it lost, and not sent away.
+func TestBurstOnNewClients(t *testing.T) {
+	inWorld(t, `routes: [{path: /b, linger: 0s, log: {name: b}, history: {events: 1}}]`, func(w *world) {
+		for range 50 {
+			c := w.connect("/b")
+			for i := range 20 {
+				w.upstream("b").Append(adapters.Event{Data: []byte{byte('a' + i)}})
+			}
+			after(time.Second)
+			if got := c.seen(); len(got) == 0 {
+				t.Error("got nothing of a burst, want events or a gap")
+			}
+			c.drop()
+			after(time.Second)
+		}
+	})
+}

@@ -98,12 +98,14 @@ func (f *factory) Open(vars adapters.Vars, env adapters.Env) (adapters.Source, e
 	if err := f.target.check(vars); err != nil {
 		return nil, err
 	}
+	host := f.join()
 	p := &poller{
 		factory:  f,
 		vars:     vars,
 		env:      env,
+		host:     host,
+		call:     host.Caller(),
 		schedule: pace.NewSchedule(f.options.Every, float64(f.options.Jitter), f.phases.Next()),
-		host:     f.join(),
 	}
 	if f.options.Emit == emitAppend {
 		return newListSource(p), nil

@@ -5,8 +5,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"sidestream/adapters"
 )
@@ -101,6 +104,61 @@ func TestConditionalFlow(t *testing.T) {
 	}
 	if want := []string{"200", "304", "200", "304", "200", "200"}; !slices.Equal(counted.get(), want) {
 		t.Errorf("counted: got %v, want %v", counted.get(), want)
+	}
+}
+
+// TestPostIsUnconditional: to conditions on other requests than GET, a server
+// answers that they failed.
+func TestPostIsUnconditional(t *testing.T) {
+	n := 0
+	take(t, newTestSource(script(func(r *http.Request) (*http.Response, error) {
+		n++
+		if got := conditions(r); got != "|" {
+			t.Errorf("got the conditions %s, want none", got)
+		}
+		resp := reply(http.StatusOK, strconv.Itoa(n))
+		resp.Header.Set("ETag", `"x"`)
+		return resp, nil
+	}), func(o *Options) {
+		often(o)
+		o.Method, o.Body = http.MethodPost, "{}"
+	}), "", 3)
+}
+
+// TestHeadersChange: what reads the headers of an answer sees that they have
+// changed, though the body is the same.
+func TestHeadersChange(t *testing.T) {
+	for name, edit := range map[string]func(*Options){
+		"select":     func(o *Options) { o.Select = `$headers["X-Total"]` },
+		"items.data": func(o *Options) { o.Emit, o.Items.Key, o.Items.Data = emitItems, `"x"`, `$headers["X-Total"]` },
+		"list": func(o *Options) {
+			o.Emit, o.Items.Start = emitAppend, startAll
+			o.Items.Each, o.Items.Key = `range($headers["X-Total"] | tonumber)`, "."
+		},
+	} {
+		for _, tag := range []string{"", `"x"`} {
+			t.Run(name+tag, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					n := 0
+					s := openTest(script(func(r *http.Request) (*http.Response, error) {
+						n++
+						resp := reply(http.StatusOK, "[0]")
+						if r.Header.Get("If-None-Match") != "" {
+							resp = reply(http.StatusNotModified, "")
+						}
+						resp.Header.Set("ETag", tag)
+						resp.Header.Set("X-Total", strconv.Itoa(n))
+						return resp, nil
+					}), func(o *Options) {
+						o.Every, o.Jitter = evenly(time.Second), 0
+						edit(o)
+					})
+					if got, err := follow(t, s, "", 2500*time.Millisecond); len(got) != 3 {
+						t.Errorf("got %s, %v, want an event for each of three answers", data(got), err)
+					}
+				})
+			})
+		}
 	}
 }
 

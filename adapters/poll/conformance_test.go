@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"sidestream/adapters"
 	"sidestream/adapters/adaptertest"
@@ -28,6 +31,12 @@ func TestConformance(t *testing.T) {
 		"select":     func(o *Options) { o.Select, o.Ignore = "del(.noise)", []string{"/time", "del(.date)"} },
 		"text":       func(o *Options) { o.Answer.Format = payload.Text },
 		"long lists": func(o *Options) { o.Emit, o.Pages.Next, o.Select = emitPatch, nextLink, "[.]" },
+		"pages": func(o *Options) {
+			o.URL, o.Pages.Next, o.Select = "/state/{v}/{rest...}?as=pages", nextLink, "[.]"
+		},
+		"many items": func(o *Options) {
+			o.URL, o.Emit, o.Items.Key = "/state/{v}/{rest...}?as=items", emitItems, ".id"
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			adaptertest.Run(t, adaptertest.Harness{
@@ -99,14 +108,51 @@ func (l *legacy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	case l.ended && l.fetched == l.state:
 		w.WriteHeader(http.StatusGone)
+	case r.FormValue("as") == "pages" && r.FormValue("page") != "3":
+		serveFirstPages(w, r)
 	case r.Header.Get("If-None-Match") == etag:
 		w.WriteHeader(http.StatusNotModified)
+	case r.FormValue("as") == "items":
+		l.fetched = l.state
+		w.Header().Set("ETag", etag)
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, l.items())
 	default:
 		l.fetched = l.state
 		w.Header().Set("ETag", etag)
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprintf(w, `{"filler": "this is here so that a change is smaller than the whole", "filling": [1, 2, 3, 4, 5, 6, 7, 8, 9], "number": %d}`, l.state)
 	}
+}
+
+// serveFirstPages serves the pages before the one that has the number. They
+// stay as they are.
+func serveFirstPages(w http.ResponseWriter, r *http.Request) {
+	next := map[string]string{"": "2", "2": "3"}[r.FormValue("page")]
+	w.Header().Set("ETag", `"page"`)
+	w.Header().Set("Link", fmt.Sprintf(`<?as=pages&page=%s>; rel="next"`, next))
+	if r.Header.Get("If-None-Match") != "" {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, `{"before": %s}`, next)
+}
+
+// items are the state as a collection, in which a number changes several items,
+// some come and go, and others stay.
+func (l *legacy) items() string {
+	var list []string
+	for i := range 10 {
+		list = append(list, fmt.Sprintf(`{"id": "kept %d", "filler": "this is here so that a change is smaller"}`, i))
+	}
+	for i := range l.state % 3 {
+		list = append(list, fmt.Sprintf(`{"id": "guest %d"}`, i))
+	}
+	for _, id := range []string{"a", "b", "z"} {
+		list = append(list, fmt.Sprintf(`{"id": %q, "number": %d}`, id, l.state))
+	}
+	return "[" + strings.Join(list, ", ") + "]"
 }
 
 // TestConformanceOfLists runs the suite on lists that grow, with and without
@@ -124,6 +170,14 @@ func TestConformanceOfLists(t *testing.T) {
 			o.Pages.Next, o.Pages.Param, o.Pages.Max = "if .more then .next else null end", "after", 2
 			o.Select = ".items"
 			o.Items.Each = ".[]"
+		},
+		"newest first with a cursor": func(o *Options, j *journal) {
+			j.reverse, o.Items.Order = true, newestFirst
+			o.Query, o.Cursor.Next = map[string]string{"after": "{cursor}"}, ".next"
+		},
+		"held": func(o *Options, j *journal) {
+			j.held, o.LongPoll, o.Client.MaxConnections = time.Second/4, true, 3
+			o.Query, o.Cursor.Next = map[string]string{"after": "{cursor}"}, ".next"
 		},
 		"pages by link": func(o *Options, j *journal) {
 			j.page = 7
@@ -143,7 +197,7 @@ func TestConformanceOfLists(t *testing.T) {
 
 func startJournal(tb testing.TB, edit func(*Options, *journal)) *adaptertest.Upstream {
 	tb.Helper()
-	app := &journal{name: fmt.Sprintf("%p", tb)}
+	app := &journal{changed: make(chan struct{})}
 	upstream := serve(tb, app.ServeHTTP)
 	app.name = upstream.Host
 	return &adaptertest.Upstream{
@@ -171,25 +225,47 @@ func startJournal(tb testing.TB, edit func(*Options, *journal)) *adaptertest.Ups
 type journal struct {
 	name    string
 	reverse bool
-	page    int // entries of a page; 0: all
+	page    int           // entries of a page; 0: all
+	held    time.Duration // how long a request without news is held
 
 	mu               sync.Mutex // guards what follows
+	changed          chan struct{}
 	entries          []int
 	failing, stalled bool
-	requests         []string
 }
 
 func (j *journal) set(f func()) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	f()
+	close(j.changed)
+	j.changed = make(chan struct{})
 	return nil
+}
+
+// end is the cursor behind the last entry.
+func (j *journal) end() string { return fmt.Sprintf("%s/%d", j.name, len(j.entries)) }
+
+// hold waits until something happens to the journal, or for a while.
+func (j *journal) hold(r *http.Request) {
+	changed := j.changed
+	j.mu.Unlock()
+	defer j.mu.Lock()
+	enough := time.NewTimer(j.held)
+	defer enough.Stop()
+	select {
+	case <-changed:
+	case <-enough.C:
+	case <-r.Context().Done():
+	}
 }
 
 func (j *journal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.requests = append(j.requests, r.URL.RawQuery)
+	if j.held > 0 && !j.failing && r.URL.RawQuery == "after="+url.QueryEscape(j.end()) {
+		j.hold(r)
+	}
 	switch {
 	case j.stalled:
 		j.mu.Unlock()

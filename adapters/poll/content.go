@@ -30,7 +30,7 @@ func (s *stateSource) newContent(ctx context.Context, found *finding) (content, 
 	if s.options.Emit == emitItems {
 		return s.collect(ctx, found)
 	}
-	w := &whole{stateSource: s, doc: found.doc, typ: s.options.Type, pos: positionOf(found.doc.data)}
+	w := &whole{stateSource: s, doc: found.doc, typ: s.options.Type, pos: positionOf([]byte(s.env.Form), found.doc.data)}
 	if s.options.Emit == emitPatch || s.options.Emit == emitMerge {
 		w.typ = typeSnapshot
 	}

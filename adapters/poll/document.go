@@ -66,7 +66,7 @@ func (p *poller) read(ctx context.Context, q question, found *finding, a answer,
 		}
 		if err == nil && next != nil && n == p.options.Pages.Max {
 			found.more, next = true, nil
-			if p.options.Emit != emitAppend {
+			if !p.goesOn() {
 				err = errManyPages
 			}
 		}
@@ -101,9 +101,20 @@ func (p *poller) readPage(ctx context.Context, q question, a answer, s *scope, n
 	}
 	enough, err := q.enough(ctx, &finding{doc: pg.doc, cursor: pg.cursor, first: a})
 	if enough {
-		pg.enough, next = true, nil
+		next = nil
 	}
 	return pg, next, err
+}
+
+// newestFirst reports whether what is new is always on the first page.
+func (f *factory) newestFirst() bool {
+	return f.options.Emit == emitAppend && f.options.Items.Order == newestFirst
+}
+
+// goesOn reports whether it is of use to know some of the pages, but not all:
+// the next poll goes on behind them, or they are the newest.
+func (f *factory) goesOn() bool {
+	return f.options.Emit == emitAppend && (f.options.Items.Order == newestFirst || f.code.cursor != nil)
 }
 
 // conclude makes the document of the last page, which is the nth, and of the
@@ -114,9 +125,8 @@ func (p *poller) conclude(found *finding, last page, elements []byte, n int) {
 		return
 	}
 	found.doc = document{json: true, data: slices.Concat([]byte{'['}, elements, []byte{']'})}
-	// The first page may stay as it is while a second one comes to be, unless
-	// what is new is always on the first.
-	if n == 1 && last.enough {
+	// The first page may stay as it is while a second one comes to be.
+	if n == 1 && p.newestFirst() {
 		found.validators = last.answer.validators()
 	}
 }
@@ -128,7 +138,6 @@ type page struct {
 	value   any    // of the answer, before select, if an expression looks at it
 	cursor  string // empty: none
 	answer  answer
-	enough  bool // no page after it is needed
 }
 
 func (p *poller) page(ctx context.Context, a answer, s *scope) (page, error) {
@@ -152,8 +161,8 @@ func (p *poller) page(ctx context.Context, a answer, s *scope) (page, error) {
 		if pg.cursor, err = word(ctx, p.code.cursor, "cursor.next", pg.value, values); err != nil {
 			return pg, err
 		}
-		if len(pg.cursor) > maxCursor {
-			return pg, errCursor
+		if _, err := p.target.expand(p.vars, pg.cursor); err != nil || len(pg.cursor) > maxCursor {
+			return pg, errCursor // the one before stands
 		}
 		p.showText("cursor", pg.cursor)
 	}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -106,6 +107,21 @@ func TestEmit(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
 			}
 		})
+	}
+}
+
+// TestItemTypes: the types that mean something else to who receives items are
+// no types of items.
+func TestItemTypes(t *testing.T) {
+	for typ, fine := range map[string]bool{typeSnapshot: false, typeDelete: false, "gone": true} {
+		s := newTestSource(script(func(*http.Request) (*http.Response, error) {
+			return reply(http.StatusOK, `[{"id":1}]`), nil
+		}), func(o *Options) { o.Emit, o.Items.Key, o.Items.Type = emitItems, ".id", strconv.Quote(typ) })
+		if fine {
+			take(t, s, "", 1)
+		} else {
+			wantReason(t, fail(t, s), errExpression.Error())
+		}
 	}
 }
 

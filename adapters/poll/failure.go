@@ -24,12 +24,13 @@ var (
 	errPageLoop      = errors.New("upstream's pages go in a circle")
 	errManyPages     = errors.New("upstream has more pages than are asked for")
 	errDown          = errors.New("upstream does not answer")
+	errPaused        = errors.New("upstream asks to wait")
 )
 
 // reasons are the errors whose text clients may see.
 func reasons() []error {
 	return []error{
-		errExpression, errCursor, errPageElsewhere, errPageLoop, errManyPages, errDown,
+		errExpression, errCursor, errPageElsewhere, errPageLoop, errManyPages, errDown, errPaused,
 		payload.ErrTooLarge, payload.ErrUnreadable, httpclient.ErrElsewhere, httpclient.ErrRedirects,
 	}
 }
@@ -103,7 +104,7 @@ func isTimeout(err error) bool {
 // about who made them.
 func limited(a *answer) bool {
 	advice := pace.Advise(a.status, a.header, a.received)
-	return a.status == http.StatusForbidden && advice.Wait > 0 && advice.All
+	return a.status == http.StatusForbidden && advice.All
 }
 
 // pathOf returns the path of a URL, escaped.

@@ -157,7 +157,7 @@ func (c *collection) position() adapters.Position {
 			it := c.items[key]
 			parts = append(parts, fmt.Appendf(nil, "%q %q %d\n", key, it.typ, len(it.json)), it.json)
 		}
-		c.pos = positionOf(append([][]byte{[]byte("items\n")}, parts...)...)
+		c.pos = positionOf(append([][]byte{[]byte("items\n" + c.env.Form)}, parts...)...)
 	}
 	return c.pos
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"time"
 
 	"sidestream/adapters"
 )
@@ -18,14 +19,20 @@ type listSource struct {
 	*poller
 
 	// turn holds the token of the Run that asks, which alone may use the
-	// poller. What was answered is for all to see.
-	turn chan struct{}
+	// poller. What was answered is for all to see. Those who ask apart from
+	// the pace need the token of side first, so that a regular poll never
+	// waits for more than one of them.
+	turn, side chan struct{}
+	spare      time.Time // not before, for the next of those; guarded by turn
 
 	known  sync.Mutex // guards what follows; never held while a request is under way
 	memory memory
 	recent look
-	front  string // the cursor that regular polls have come to
-	stale  bool   // the last request has failed: recent says nothing of now
+	owner  *listRun // the one whose polls are paced by what the API says; nil: the next one that asks
+	front  string   // the cursor that its polls have come to
+	stale  bool     // the last request has failed: recent says nothing of now
+
+	changed chan struct{} // closed when there is an answer, or no owner any more
 }
 
 // A look is what a list was like, from a cursor on.
@@ -56,7 +63,7 @@ type listed struct {
 }
 
 func newListSource(p *poller) *listSource {
-	return &listSource{poller: p, turn: make(chan struct{}, 1), memory: newMemory(p.options.Items.Remember)}
+	return &listSource{poller: p, turn: make(chan struct{}, 1), side: make(chan struct{}, 1), changed: make(chan struct{}), memory: newMemory(p.options.Items.Remember)}
 }
 
 // origin is the place before everything.
@@ -72,6 +79,7 @@ func (s *listSource) Run(ctx context.Context, after adapters.Position, emit func
 		}
 		r.at, r.begun = at, true
 	}
+	defer r.disown()
 	for {
 		events, live, err := r.step(ctx)
 		switch {
@@ -111,9 +119,12 @@ type listRun struct {
 	at    place
 	id    adapters.Position // of the last event, or where the run began
 	begun bool
-	seen  uint64 // the answer that it looked at last; 0: none
-	hurry bool   // there is more where it is
-	fed   bool   // it found news when it looked last
+	seen  uint64    // the answer that it looked at last; 0: none
+	hurry bool      // there is more where it is
+	fed   bool      // it found news when it looked last
+	empty bool      // it found nothing at all when it looked last
+	apart int       // how often it asked apart from the pace
+	next  time.Time // not before, for its next look, if it doesn't own the pace
 }
 
 // step looks at the list once. It returns the events that follow, and
@@ -126,9 +137,13 @@ func (r *listRun) step(ctx context.Context) (events []adapters.Event, live bool,
 
 	found := &r.recent
 	news, ok := r.memory.news(r.at, found.items)
+	if !ok && r.empty { // all that is there has come since
+		news, ok = r.memory.news(place{mark: r.at.mark, all: true}, found.items)
+	}
 	if !ok {
 		return nil, false, r.lost(adapters.LostExpired)
 	}
+	r.empty = len(found.items) == 0
 	if found.more && r.options.Items.Order == newestFirst && r.begun && r.at.cursor != r.target.cursor {
 		return nil, false, r.lost(adapters.LostOverflow) // what lies between is on pages that weren't asked for
 	}
@@ -186,10 +201,24 @@ func (r *listRun) await(ctx context.Context) error {
 			r.seen = r.recent.n
 			return nil
 		}
+		others := !r.owns() && !r.hurry && (r.recent.n == 0 || r.shared() || r.at.cursor == r.front && r.recent.asked != r.front)
+		changed := r.changed
 		r.known.Unlock()
+		if others { // ask what this run would ask
+			select {
+			case <-changed:
+				continue
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
 		err := r.renew(ctx)
-		if errors.Is(err, errNotDue) {
+		var early *earlyError
+		switch {
+		case errors.Is(err, errNotDue):
 			err = r.wait(ctx)
+		case errors.As(err, &early):
+			err = sleep(ctx, early.until)
 		}
 		if err != nil {
 			return err
@@ -208,28 +237,63 @@ func (r *listRun) shared() bool {
 // errNotDue says that a run has to wait for its next look.
 var errNotDue = errors.New("not due yet")
 
+// An earlyError says that a run which asks apart from the pace has to wait.
+type earlyError struct{ until time.Time }
+
+func (e *earlyError) Error() string { return errNotDue.Error() }
+
+// Bounds of what Runs ask for apart from the pace, since how many of them
+// there are, and where they begin, is for clients to say: so often in an
+// interval of all together, and so often each.
+const (
+	apartInInterval = 20
+	apartOfRun      = 20
+)
+
 // renew asks for the list, unless another run has done so meanwhile.
 func (r *listRun) renew(ctx context.Context) error {
-	select {
-	case r.turn <- struct{}{}:
-		defer func() { <-r.turn }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	due := r.isDue()
 	r.known.Lock()
-	usable, behind, front := r.usable(), r.behind(), r.at.cursor == r.front
-	q := question{cursor: r.at.cursor, extra: !due || behind}
-	if r.shared() {
+	owner := r.owns()
+	r.known.Unlock()
+	if !owner {
+		if err := acquire(ctx, r.side); err != nil {
+			return err
+		}
+		defer func() { <-r.side }()
+	}
+	if err := acquire(ctx, r.turn); err != nil {
+		return err
+	}
+	defer func() { <-r.turn }()
+	r.known.Lock()
+	owner = r.owns()
+	due := owner && r.isDue()
+	usable, shared := r.usable(), r.shared()
+	ahead := owner || r.at.cursor == r.front
+	soon := r.hurry || r.behind()
+	q := question{cursor: r.at.cursor, extra: !due}
+	if shared {
 		q.have = r.recent.validators
 	}
-	shared := r.shared()
 	r.known.Unlock()
 	switch {
 	case usable:
 		return nil
-	case !due && !behind && !r.hurry && r.seen > 0:
+	case due:
+	case owner && !soon:
 		return errNotDue
+	case !soon && time.Now().Before(r.next):
+		return &earlyError{r.next}
+	case time.Now().Before(r.spare):
+		return &earlyError{r.spare}
+	}
+	if q.extra {
+		now, every := time.Now(), time.Duration(r.options.Every.Min)
+		r.apart++
+		r.spare, r.next = now.Add(every/apartInInterval), now.Add(every)
+		if planned := r.planned(); planned.After(r.next) {
+			r.next = planned // the API has asked to wait
+		}
 	}
 	cut := false
 	q.enough = func(ctx context.Context, found *finding) (_ bool, err error) {
@@ -243,7 +307,7 @@ func (r *listRun) renew(ctx context.Context) error {
 		r.stale = r.stale || ctx.Err() == nil
 		return err
 	}
-	l.cut, l.ahead = cut, !q.extra || front
+	l.cut, l.ahead = cut, ahead
 	r.learn(l, shared)
 	return nil
 }
@@ -264,7 +328,7 @@ func (r *listRun) ask(ctx context.Context, q question, same bool) (look, error) 
 		}
 	}
 	r.known.Lock()
-	news := slices.ContainsFunc(l.items, func(it listed) bool { return !r.memory.has(it.mark) })
+	news := r.memory.grows(l.items)
 	r.known.Unlock()
 	r.settle(q, &found, news, nil)
 	return l, nil
@@ -282,6 +346,7 @@ func (r *listRun) learn(l look, shared bool) {
 	}
 	r.stale, l.n = false, n
 	r.recent = l
+	r.change()
 }
 
 // list returns the items of a document, the oldest first and each once.
@@ -309,7 +374,43 @@ func (s *listSource) list(ctx context.Context, found *finding) ([]listed, error)
 // may have more to find there. It neither waits for their polls to be due nor
 // puts them off.
 func (r *listRun) behind() bool {
-	return r.recent.n > 0 && r.at.cursor != r.front && (r.seen == 0 || r.fed)
+	return r.recent.n > 0 && r.at.cursor != r.front && r.apart < apartOfRun && (r.seen == 0 || r.fed)
+}
+
+// owns reports whether the run is the one that the pace is for, which it
+// becomes if there is none. The caller holds known.
+func (r *listRun) owns() bool {
+	if r.owner == nil {
+		r.owner = r
+	}
+	return r.owner == r
+}
+
+// disown leaves the pace to another run.
+func (r *listRun) disown() {
+	r.known.Lock()
+	defer r.known.Unlock()
+	if r.owner == r {
+		r.owner = nil
+		r.change()
+	}
+}
+
+// change wakes the runs that leave the asking to another one. The caller holds
+// known.
+func (s *listSource) change() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// acquire takes a token.
+func acquire(ctx context.Context, token chan<- struct{}) error {
+	select {
+	case token <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // refused returns what to make of a failure to get an answer. A cursor that

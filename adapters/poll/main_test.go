@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"sync"
 	"testing"
@@ -130,6 +131,27 @@ func reply(status int, body string) *http.Response {
 	return w.Result()
 }
 
+// reach notes that a request has come to its host, as a client with a network
+// does, which may take its time to answer.
+func reach(r *http.Request) {
+	if trace := httptrace.ContextClientTrace(r.Context()); trace != nil {
+		trace.GotConn(httptrace.GotConnInfo{})
+	}
+}
+
+// hold keeps a request until it is given up or d has passed.
+func hold(r *http.Request, d time.Duration) error {
+	reach(r)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-r.Context().Done():
+		return r.Context().Err()
+	}
+}
+
 // evenly is an interval that doesn't adapt.
 func evenly(d time.Duration) pace.Every {
 	return pace.Every{Min: adapters.Duration(d), Max: adapters.Duration(d)}
@@ -156,12 +178,17 @@ func newTestSource(rt http.RoundTripper, edit func(*Options)) *stateSource {
 }
 
 func openTest(rt http.RoundTripper, edit func(*Options)) adapters.Source {
+	return openOn(new(pace.Hosts), rt, edit)
+}
+
+// openOn returns a source that shares hosts with others.
+func openOn(hosts *pace.Hosts, rt http.RoundTripper, edit func(*Options)) adapters.Source {
 	o := defaults()
 	o.URL = "http://legacy.test/doc"
 	if edit != nil {
 		edit(&o)
 	}
-	f, err := build(&o, adapters.Route{}, new(pace.Hosts))
+	f, err := build(&o, adapters.Route{}, hosts)
 	if err != nil {
 		panic(err)
 	}
@@ -171,6 +198,13 @@ func openTest(rt http.RoundTripper, edit func(*Options)) adapters.Source {
 		panic(err)
 	}
 	return s
+}
+
+func pollerOf(s adapters.Source) *poller {
+	if list, ok := s.(*listSource); ok {
+		return list.poller
+	}
+	return s.(*stateSource).poller
 }
 
 // until runs s for a span of time.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sidestream/adapters"
+	"sidestream/adapters/httpclient"
 )
 
 var someRoute = adapters.Route{
@@ -37,6 +38,15 @@ func TestBadOptions(t *testing.T) {
 		{"emit", func(o *Options) { o.Emit = "patches" }, "emit", `"patches" is not known; valid: snapshot`},
 		{"format", func(o *Options) { o.Answer.Format = "xls" }, "format", "valid: auto, json, ndjson"},
 		{"type forges a field (W3)", func(o *Options) { o.Type = "a\ndata: b" }, "type", "one line"},
+		{"header forwarded and configured", func(o *Options) {
+			o.Forward = []string{"Cookie", "x-KEY"}
+			o.Client.Headers = map[string]httpclient.Value{"X-Key": httpclient.Text("hunter2")}
+		}, "forward[1]", "x-KEY is configured too"},
+		{"credentials forwarded and configured", func(o *Options) {
+			o.Forward = []string{"authorization"}
+			secret := httpclient.Text("hunter2")
+			o.Client.Auth.Bearer = &secret
+		}, "forward[0]", "authorization is configured too"},
 		{"type reserved", func(o *Options) { o.Type = "stream.gap" }, "type", "reserved"},
 	}
 	for _, tt := range tests {
@@ -124,6 +134,31 @@ func wantOptionError(t *testing.T, err error, path, text string) {
 	}
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %q, want no secret in it", err)
+	}
+}
+
+// TestOneHost: a budget is that of a host, however routes spell it.
+func TestOneHost(t *testing.T) {
+	for _, tt := range []struct{ url, want string }{
+		{"http://api.test/x", "http://api.test"},
+		{"http://API.test/y", "http://api.test"},
+		{"http://api.test:80", "http://api.test"},
+		{"https://Api.Test:443/x", "https://api.test"},
+		{"https://api.test:80/x", "https://api.test:80"},
+		{"http://[::1]:80/x", "http://[::1]"},
+	} {
+		u, err := url.Parse(tt.url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range []*factory{
+			configure(t, adapters.Route{}, func(o *Options) { o.URL = tt.url }),
+			configure(t, adapters.Route{Path: "/doc", Upstream: u}, nil),
+		} {
+			if got := f.target.origin; got != tt.want {
+				t.Errorf("%s: got the host %s, want %s", tt.url, got, tt.want)
+			}
+		}
 	}
 }
 

@@ -69,9 +69,8 @@ func (p *poller) sameHost(here *url.URL, link string) (*url.URL, error) {
 	if err != nil {
 		return nil, errPageElsewhere
 	}
-	same := func(u *url.URL) bool { return next.Scheme == u.Scheme && strings.EqualFold(next.Host, u.Host) }
-	upgraded := here.Scheme == "https" && strings.EqualFold(here.Hostname(), origin.Hostname())
-	if !same(origin) && !(upgraded && same(here)) {
+	upgraded := origin.Scheme == "http" && here.Scheme == "https" && strings.EqualFold(here.Hostname(), origin.Hostname())
+	if to := originOf(next); to != p.target.origin && !(upgraded && to == originOf(here)) {
 		return nil, errPageElsewhere
 	}
 	next.Fragment = ""

@@ -103,10 +103,15 @@ func (m *memory) add(of mark, pos adapters.Position) adapters.Position {
 	return pos
 }
 
-// has reports whether an item is remembered.
-func (m *memory) has(of mark) bool {
-	_, ok := m.known[of]
-	return ok
+// grows reports whether any of the items, which come oldest first, follows all
+// that is remembered.
+func (m *memory) grows(items []listed) bool {
+	end := place{all: true}
+	if len(m.order) > 0 {
+		end.mark = m.order[len(m.order)-1]
+	}
+	news, _ := m.news(end, items) // no place before them all is lost
+	return len(news) > 0
 }
 
 // news returns those of the items, which come oldest first, that follow the

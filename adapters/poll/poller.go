@@ -21,11 +21,12 @@ type poller struct {
 	vars adapters.Vars
 	env  adapters.Env
 	host *pace.Host
+	call *pace.Caller // of this source, to the host
 
 	// Used by the one Run whose turn it is.
 	schedule *pace.Schedule
 	held     time.Duration // how long the last request that counts for the pace took
-	told     bool          // the supervisor knows that the host is down
+	told     bool          // the supervisor knows that the host is down, or has to be waited for
 
 	trace func(name, text string) // for explanations; nil: nobody wants to know
 
@@ -71,11 +72,18 @@ func (p *poller) isDue() bool {
 }
 
 // wait waits until a poll is due.
-func (p *poller) wait(ctx context.Context) error {
+func (p *poller) wait(ctx context.Context) error { return sleep(ctx, p.planned()) }
+
+// planned returns when the next poll is due, for those whose turn it is not.
+func (p *poller) planned() time.Time {
 	p.mu.Lock()
-	due := p.report.Next
-	p.mu.Unlock()
-	if wait := time.Until(due); wait > 0 {
+	defer p.mu.Unlock()
+	return p.report.Next
+}
+
+// sleep waits until it is a certain time.
+func sleep(ctx context.Context, until time.Time) error {
+	if wait := time.Until(until); wait > 0 {
 		timer := time.NewTimer(wait)
 		defer timer.Stop()
 		select {
@@ -124,11 +132,19 @@ func (p *poller) simple() bool {
 	return p.code.cursor == nil && !p.options.paged() && !p.code.heads
 }
 
+// tolerable is for how long polls may be put off for the sake of another one
+// without clients being told.
+const tolerable = 10 * time.Second
+
 // exchange makes one request, when the host has room for it, and notes what
 // came of it. The first one of a poll is what paces the polls. Only if there
 // is an error is the outcome counted.
 func (p *poller) exchange(ctx context.Context, req *http.Request, have validators, first bool) (answer, error) {
-	turn, err := p.host.Acquire(ctx, p.told || !first)
+	if until := p.host.Paused(); !p.told && time.Until(until) > tolerable {
+		p.told = true
+		return answer{}, adapters.Transient(errPaused.Error(), nil)
+	}
+	turn, err := p.call.Acquire(ctx, p.told || !first)
 	switch {
 	case errors.Is(err, pace.ErrDown):
 		p.told = true
@@ -188,15 +204,15 @@ func (p *poller) connected(req *http.Request, turn *pace.Turn) (c *connection, r
 	return c, release
 }
 
-// result says what a request says of the host. One that has reached it and got
-// no answer says that something is wrong with what it asked for, at least; a
-// host that can't be reached is of no use to any other request.
+// result says what a request says of the host. One that has reached it and
+// had to wait for too long says that what it asked for takes long. A host that
+// can't be reached, or hangs up, may be of no use to any other request.
 func (c *connection) result(a answer, err error) pace.Result {
 	var ours *adapters.UpstreamError // no token, or a file that can't be used
 	switch {
 	case a.status != 0, errors.Is(err, httpclient.ErrElsewhere), errors.Is(err, httpclient.ErrRedirects):
 		return pace.Answered
-	case c.reached.Load(), errors.As(err, &ours):
+	case c.reached.Load() && isTimeout(err), errors.As(err, &ours):
 		return pace.Abandoned
 	default:
 		return pace.Unreachable
@@ -251,6 +267,9 @@ func (p *poller) Report() adapters.Report {
 	p.mu.Unlock()
 	if since, down := p.host.Down(); down && since.After(r.At) {
 		r.Why = "host down"
+	}
+	if until := p.host.Paused(); until.After(r.Next) {
+		r.Next, r.Why = until, "host paused"
 	}
 	return r
 }

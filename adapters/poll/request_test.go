@@ -382,3 +382,33 @@ func TestExplain(t *testing.T) {
 		}
 	}
 }
+
+// TestExplainNoNews: an API that says that it has no news, as to a request that
+// it would hold, is no error, and neither makes an event.
+func TestExplainNoNews(t *testing.T) {
+	for _, emit := range []Emit{emitSnapshot, emitPatch, emitItems, emitAppend} {
+		s := openTest(script(func(*http.Request) (*http.Response, error) { return reply(http.StatusNoContent, ""), nil }), func(o *Options) {
+			o.LongPoll, o.Emit = true, emit
+			if emit == emitItems || emit == emitAppend {
+				o.Items.Key = ".id"
+			}
+		})
+		got, err := s.(adapters.Explainer).Explain(t.Context(), true)
+		if err != nil || len(got.Events) > 0 {
+			t.Errorf("%s: got %d events, %v, want none", emit, len(got.Events), err)
+		}
+	}
+}
+
+// TestExplainList: a list that starts live begins with nothing.
+func TestExplainList(t *testing.T) {
+	for start, want := range map[Start]string{startLive: "", startAll: numbered(1, 3)} {
+		s := newList(func(*http.Request) (*http.Response, error) {
+			return reply(http.StatusOK, "["+numbered(1, 3)+"]"), nil
+		}, func(o *Options) { o.Items.Start = start })
+		got, err := s.Explain(t.Context(), true)
+		if err != nil || data(got.Events) != want {
+			t.Errorf("%s: got %s, %v, want %s", start, data(got.Events), err, want)
+		}
+	}
+}

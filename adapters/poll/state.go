@@ -50,6 +50,9 @@ func (s *stateSource) Run(ctx context.Context, after adapters.Position, emit fun
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return ctx.Err()
+		case errors.Is(err, errGone) && s.question.cursor != s.target.cursor:
+			s.question = question{cursor: s.target.cursor} // it is the cursor that is gone
+			return s.failed(err)
 		case errors.Is(err, errGone):
 			return nil
 		case err != nil:

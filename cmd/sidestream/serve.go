@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -107,7 +109,28 @@ func serve(cmd *cobra.Command, f *serveFlags) error {
 
 // references are those that a routing table may make.
 func references() strictyaml.References {
-	return strictyaml.References{Env: os.LookupEnv, ReadFile: os.ReadFile}
+	return strictyaml.References{Env: os.LookupEnv, ReadFile: readRegular}
+}
+
+// maxReference is more than any file may have that a table refers to.
+const maxReference = 2 << 20
+
+// readRegular reads a file, if it is one whose content ends: a pipe could be
+// waited for without end.
+func readRegular(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxReference))
 }
 
 // reloads calls reload with the content of the file called name when it is

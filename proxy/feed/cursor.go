@@ -72,6 +72,17 @@ func (l *Log) After(id string) (Cursor, bool) {
 	return Cursor{}, false
 }
 
+// Marked returns the id that a [Log.Mark] gave to the place c, or "" if none
+// did.
+func (l *Log) Marked(c Cursor) string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	if l.mark.after != c {
+		return ""
+	}
+	return l.mark.id
+}
+
 // Expired returns what a reader has lost that has the event with this id and
 // nothing after it, if the id is a number that this log gave to an event which
 // it no longer holds; nil otherwise. Lost may be 0, if the oldest event at

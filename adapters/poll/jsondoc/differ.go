@@ -32,10 +32,10 @@ type Options struct {
 	// nothing would be a change.
 	Ignore []string
 
-	// MaxCells bounds the work of aligning one array without a key, in
-	// comparisons on top of one for each element; every one may take 4 bytes
-	// of memory. Two arrays that take more have their elements compared by
-	// position. 0 or less: 1048576.
+	// MaxCells bounds the work of aligning the arrays without a key of one
+	// document, in comparisons on top of one for each element; every one may
+	// take 4 bytes of memory. Arrays that take more than is left have their
+	// elements compared by position. 0 or less: 1048576.
 	MaxCells int
 }
 

@@ -46,7 +46,7 @@ func (d *Differ) Patch(from, to []byte, limit int) (patch []byte, notes []Note, 
 	if !ok {
 		return nil, nil, false
 	}
-	p := patcher{change: c, differ: d, size: len("["), room: limit, steps: make([]step, 1)}
+	p := patcher{change: c, differ: d, size: len("["), room: limit, cells: d.cells, steps: make([]step, 1)}
 	if !p.value(0, 0, 0, rules{d.keys}) {
 		return nil, p.notes, false
 	}
@@ -65,6 +65,7 @@ type patcher struct {
 	notes  []Note
 	size   int // of the operations, each with a comma or bracket after it
 	room   int // what size may not exceed
+	cells  int // what work is left for aligning arrays; see Options.MaxCells
 }
 
 // value patches two values that are not equal. It returns false if there is

@@ -58,7 +58,7 @@ func (p *patcher) common(from, to []uint32) []pair {
 	// nothing left to search in most arrays of records, some of which changed.
 	a, whereA := only(inBoth, a)
 	b, whereB := only(inBoth, b)
-	pairs := subsequence(a, b, p.differ.cells)
+	pairs := subsequence(a, b, &p.cells)
 	for k, q := range pairs {
 		pairs[k] = pair{whereA[q.from], whereB[q.to]}
 	}
@@ -78,15 +78,16 @@ func only(wanted []bool, numbers []int) (left, where []int) {
 // subsequence returns a longest common subsequence, by the greedy algorithm
 // of E. W. Myers, "An O(ND) Difference Algorithm and Its Variations",
 // Algorithmica 1 (1986). It returns nil if that takes more steps than cells
-// and one for each element.
+// and one for each element, and takes the steps off cells.
 //
 // Row d has, for each diagonal k = -d, -d+2, … d, how far into a one gets along
 // it with d insertions and deletions; diagonal k is at index (k+d)/2.
-func subsequence(a, b []int, cells int) []pair {
-	cells += len(a) + len(b) + 1
+func subsequence(a, b []int, cells *int) []pair {
+	left := *cells + len(a) + len(b) + 1
+	defer func() { *cells = max(0, min(*cells, left)) }()
 	var rows [][]int32
 	for d := range len(a) + len(b) + 1 {
-		if cells -= d + 1; cells < 0 {
+		if left -= d + 1; left < 0 {
 			return nil
 		}
 		row := make([]int32, d+1)
@@ -97,13 +98,13 @@ func subsequence(a, b []int, cells int) []pair {
 			}
 			y := x - (2*j - d)
 			for ; x < len(a) && y < len(b) && a[x] == b[y]; x, y = x+1, y+1 {
-				cells--
+				left--
 			}
 			row[j] = int32(x)
 			if x >= len(a) && y >= len(b) {
 				return trace(rows, len(a), len(b), d)
 			}
-			if cells < 0 {
+			if left < 0 {
 				return nil
 			}
 		}

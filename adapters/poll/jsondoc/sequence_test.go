@@ -1,6 +1,7 @@
 package jsondoc
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 )
@@ -16,7 +17,7 @@ func TestSubsequence(t *testing.T) {
 		for i := range b {
 			b[i] = g.IntN(letters)
 		}
-		pairs := subsequence(a, b, defaultCells)
+		pairs := subsequence(a, b, cells(defaultCells))
 		last := pair{-1, -1}
 		for _, p := range pairs {
 			if p.from <= last.from || p.to <= last.to || a[p.from] != b[p.to] {
@@ -53,10 +54,10 @@ func TestSubsequenceIsBounded(t *testing.T) {
 	}
 	b := slices.Clone(a)
 	slices.Reverse(b)
-	if got := subsequence(a, b, 1000); got != nil {
+	if got := subsequence(a, b, cells(1000)); got != nil {
 		t.Errorf("reversed, 1000 cells: got %d pairs, want none", len(got))
 	}
-	if got := subsequence(a, a, 1); len(got) != len(a) {
+	if got := subsequence(a, a, cells(1)); len(got) != len(a) {
 		t.Errorf("equal, 1 cell: got %d pairs, want %d", len(got), len(a))
 	}
 }
@@ -86,6 +87,21 @@ func TestIncreasing(t *testing.T) {
 		slices.Sort(sorted)
 		if want := longestCommon(kept, sorted); got != want {
 			t.Fatalf("%v: got %d, want %d", values, got, want)
+		}
+	}
+}
+
+func cells(n int) *int { return &n }
+
+// TestCellsAreTheDocuments: many arrays have no more work done for them than
+// one.
+func TestCellsAreTheDocuments(t *testing.T) {
+	left := 1000
+	for i := range 100 {
+		a, b := rand.Perm(200), rand.Perm(200)
+		subsequence(a, b, &left)
+		if left < 0 || i > 0 && left != 0 {
+			t.Fatalf("array %d: got %d steps left, want none", i, left)
 		}
 	}
 }

@@ -57,7 +57,8 @@ func (a Advice) pause() time.Duration {
 //   - X-Poll-Interval, in seconds, as GitHub's events API has it
 //     (docs.github.com/en/rest/activity/events).
 //   - Retry-After (RFC 9110, section 10.2.3), in seconds or as a date, of
-//     anything but a success. With 403, 429 and 503 it holds for all requests.
+//     anything but a success. With 403, 429 and 503 all requests wait, but a
+//     minute at most: it may concern this one alone.
 //   - RateLimit (draft-ietf-httpapi-ratelimit-headers-10, section 4), and what
 //     drafts up to 07 had in its place, when no quota remains, for all
 //     requests. Section 7 gives Retry-After precedence and lets
@@ -74,38 +75,45 @@ func Advise(status int, h http.Header, now time.Time) Advice {
 	age, _ := number(field(h, "Age"))
 	interval, _ := number(field(h, "X-Poll-Interval"))
 
-	a.consider(seconds(interval), "x-poll-interval", false)
+	a.consider(seconds(interval), "x-poll-interval", 0)
 	if success || status == http.StatusNotModified {
-		a.consider(seconds(maxAge(field(h, "Cache-Control"))-age), "max-age", false)
+		a.consider(seconds(maxAge(field(h, "Cache-Control"))-age), "max-age", 0)
 	}
 	var retry time.Duration
 	if !success {
 		retry = retryAfter(field(h, "Retry-After"), now)
-		a.consider(retry, "retry-after", limits(status))
+		if limits(status) {
+			a.consider(retry, "retry-after", maxPause)
+		} else {
+			a.consider(retry, "retry-after", 0)
+		}
 	}
 	if age > 0 {
 		return a
 	}
 	if retry <= 0 {
-		a.consider(rateLimit(h, now), "ratelimit", true)
+		a.consider(rateLimit(h, now), "ratelimit", MaxWait)
 	}
 	for _, prefix := range []string{"X-RateLimit-", "X-Rate-Limit-"} {
-		a.consider(quotaOf(h, prefix).wait(now), "x-ratelimit", true)
+		a.consider(quotaOf(h, prefix).wait(now), "x-ratelimit", MaxWait)
 	}
 	return a
 }
 
-// consider adds one rule's wait to a.
-func (a *Advice) consider(wait time.Duration, why string, all bool) {
+// maxPause is how long others are to wait at most because one request is
+// told to retry later. That may concern this request alone; if it does not,
+// the next one is told so, too.
+const maxPause = time.Minute
+
+// consider adds one rule's wait to a, which others are to keep to for up to
+// most.
+func (a *Advice) consider(wait time.Duration, why string, most time.Duration) {
 	wait = min(wait, MaxWait)
 	if wait <= 0 {
 		return
 	}
-	pause := a.pause()
-	if all {
-		pause = max(pause, wait)
-	}
-	if wait > a.Wait || wait == a.Wait && all {
+	pause := max(a.pause(), min(wait, most))
+	if wait > a.Wait || wait == a.Wait && most > 0 {
 		a.Wait, a.Why = wait, why
 	}
 	a.All, a.others = pause > 0, pause

@@ -42,12 +42,12 @@ func TestCancel(t *testing.T) {
 		},
 		"down": func(t *testing.T, h *Host) func() {
 			t.Helper()
-			use(t, h, unreachableTurns, Unreachable)
+			use(t, h, unreachableCallers, Unreachable)
 			return func() {}
 		},
 		"probe": func(t *testing.T, h *Host) func() {
 			t.Helper()
-			use(t, h, unreachableTurns, Unreachable)
+			use(t, h, unreachableCallers, Unreachable)
 			probe := take(t, h)
 			return func() { probe.Done(Answered, Advice{}) }
 		},
@@ -113,7 +113,7 @@ func TestTakenBack(t *testing.T) {
 		defer h.Leave()
 		for _, down := range []bool{false, true} {
 			if down {
-				use(t, h, unreachableTurns, Unreachable)
+				use(t, h, unreachableCallers, Unreachable)
 			}
 			pass(time.Minute)
 			begin := time.Now()

@@ -2,12 +2,15 @@ package pace
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
-// unreachableTurns is after how many turns in a row without an answer a host
-// is taken to be down.
-const unreachableTurns = 5
+// unreachableCallers is how many callers have to fail, with no answer to
+// anybody in between, until a host is taken to be down. One whose requests
+// never got an answer counts only as long as the host has not answered anybody
+// either: it may be the request.
+const unreachableCallers = 5
 
 // The time from one probe of a host that is down to the next doubles from
 // firstRetry to lastRetry. Each is shortened by up to a quarter, by chance, so
@@ -22,8 +25,9 @@ const (
 type circuit struct {
 	answered time.Time // when the host was last heard
 
-	failures int       // in a row
-	since    time.Time // when the first of those became known
+	failed [unreachableCallers]*Caller // those who failed since, the first n
+	n      int
+	since  time.Time // when the first of those became known
 
 	down  bool
 	delay time.Duration // between probes
@@ -62,21 +66,27 @@ func (c *circuit) report(t *Turn, r Result, now time.Time) {
 	switch {
 	case r == Answered:
 		*c = circuit{answered: now}
+		t.caller.answered = true
 	case r == Abandoned || t.began.Before(c.answered):
 		// Nothing is known, or nothing new: the host was heard after the
 		// request had been sent.
 	case probe:
 		c.delay = min(2*c.delay, lastRetry)
 		c.again(now)
-	case !c.down:
-		if c.failures++; c.failures == 1 {
+	case !c.down && c.counts(t.caller):
+		if c.failed[c.n] = t.caller; c.n == 0 {
 			c.since = now
 		}
-		if c.failures == unreachableTurns {
+		if c.n++; c.n == unreachableCallers {
 			c.down, c.delay = true, firstRetry
 			c.again(now)
 		}
 	}
+}
+
+// counts reports whether a caller's failure says something new of the host.
+func (c *circuit) counts(caller *Caller) bool {
+	return (caller.answered || c.answered.IsZero()) && !slices.Contains(c.failed[:c.n], caller)
 }
 
 // again sets when the next probe may be sent.

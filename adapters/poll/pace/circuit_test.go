@@ -16,19 +16,19 @@ func TestDown(t *testing.T) {
 		var hosts Hosts
 		h := hosts.Join("a", Limits{})
 		defer h.Leave()
-		use(t, h, unreachableTurns-1, Unreachable)
+		use(t, h, unreachableCallers-1, Unreachable)
 		use(t, h, 1, Answered) // not in a row
 		first := time.Now()
-		use(t, h, unreachableTurns-2, Unreachable)
+		use(t, h, unreachableCallers-2, Unreachable)
 		pass(time.Second)
 		use(t, h, 1, Abandoned) // says nothing
 		use(t, h, 1, Unreachable)
 		if _, down := h.Down(); down {
-			t.Errorf("after %d in a row: got down, want up", unreachableTurns-1)
+			t.Errorf("after %d in a row: got down, want up", unreachableCallers-1)
 		}
 		use(t, h, 1, Unreachable)
 		if since, down := h.Down(); !down || !since.Equal(first) {
-			t.Errorf("after %d in a row: got %v, %v, want down since %v", unreachableTurns, since, down, first)
+			t.Errorf("after %d in a row: got %v, %v, want down since %v", unreachableCallers, since, down, first)
 		}
 		if _, err := h.Acquire(t.Context(), false); !errors.Is(err, ErrDown) {
 			t.Errorf("Acquire without waiting: got %v, want ErrDown", err)
@@ -52,7 +52,7 @@ func TestDownInQueue(t *testing.T) {
 		var hosts Hosts
 		h := hosts.Join("a", Limits{InFlight: 1})
 		defer h.Leave()
-		use(t, h, unreachableTurns-1, Unreachable)
+		use(t, h, unreachableCallers-1, Unreachable)
 		last := take(t, h)
 		var (
 			waiting sync.WaitGroup
@@ -89,7 +89,7 @@ func TestOldFailures(t *testing.T) {
 		h := hosts.Join("a", Limits{})
 		defer h.Leave()
 		var old []*Turn
-		for range unreachableTurns {
+		for range unreachableCallers {
 			old = append(old, take(t, h))
 		}
 		pass(time.Second)
@@ -110,7 +110,7 @@ func TestProbes(t *testing.T) {
 		var hosts Hosts
 		h := hosts.Join("a", Limits{})
 		defer h.Leave()
-		use(t, h, unreachableTurns, Unreachable)
+		use(t, h, unreachableCallers, Unreachable)
 		varied := false
 		for i, tt := range []struct {
 			seconds float64
@@ -136,7 +136,7 @@ func TestProbes(t *testing.T) {
 		if !varied {
 			t.Error("the distances are exact, want them varied by chance")
 		}
-		use(t, h, unreachableTurns, Unreachable)
+		use(t, h, unreachableCallers, Unreachable)
 		begin := time.Now()
 		use(t, h, 1, Answered)
 		if got := time.Since(begin); got > firstRetry {
@@ -153,7 +153,7 @@ func TestOneProbe(t *testing.T) {
 		h := hosts.Join("a", Limits{})
 		defer h.Leave()
 		early := take(t, h)
-		use(t, h, unreachableTurns, Unreachable)
+		use(t, h, unreachableCallers, Unreachable)
 		probe := take(t, h)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()

@@ -26,8 +26,9 @@ type gate struct {
 // A waiter is a call of acquire. Once ready is closed it has a turn or an
 // error and isn't in the queue.
 type waiter struct {
-	ready chan struct{}
-	wait  bool // even if the host is down
+	ready  chan struct{}
+	caller *Caller
+	wait   bool // even if the host is down
 
 	turn *Turn
 	err  error
@@ -65,8 +66,8 @@ func (g *gate) adjust() {
 	g.dispatch()
 }
 
-func (g *gate) acquire(ctx context.Context, wait bool) (*Turn, error) {
-	w := &waiter{ready: make(chan struct{}), wait: wait}
+func (g *gate) acquire(ctx context.Context, caller *Caller, wait bool) (*Turn, error) {
+	w := &waiter{ready: make(chan struct{}), caller: caller, wait: wait}
 	place, err := g.enqueue(w)
 	if err != nil {
 		return nil, err
@@ -133,7 +134,7 @@ func (g *gate) opens() time.Time {
 }
 
 func (g *gate) grant(place *list.Element, now time.Time) {
-	turn := &Turn{gate: g, began: now}
+	turn := &Turn{gate: g, caller: place.Value.(*waiter).caller, began: now}
 	g.inFlight++
 	if gap := g.limits.gap(); gap > 0 {
 		behind := max(0, smoothing-gap)

@@ -66,10 +66,39 @@ func (h *Host) Leave() {
 // before, the rate, the number under way, a pause that the API asked for, and
 // a host that is down. It fails with ctx's error when ctx is done.
 //
+// It is for a caller that asks once, and whose failure is taken to be the
+// host's.
+//
 // Unless wait is set, it fails with [ErrDown] as soon as the host is known to
 // be down. Somebody has to wait, though, for the host to be tried again.
 func (h *Host) Acquire(ctx context.Context, wait bool) (*Turn, error) {
-	return h.gate.acquire(ctx, wait)
+	return h.gate.acquire(ctx, &Caller{gate: h.gate, answered: true}, wait)
+}
+
+// A Caller is one of those who ask a host: a poll of one key, say. What fails
+// for one caller alone says nothing of the host.
+type Caller struct {
+	gate     *gate
+	answered bool // guarded by gate.mu
+}
+
+// Caller returns a new one.
+func (h *Host) Caller() *Caller { return &Caller{gate: h.gate} }
+
+// Acquire is [Host.Acquire], for this caller.
+func (c *Caller) Acquire(ctx context.Context, wait bool) (*Turn, error) {
+	return c.gate.acquire(ctx, c, wait)
+}
+
+// Paused returns until when the host has asked not to be polled; the zero
+// time if it hasn't.
+func (h *Host) Paused() time.Time {
+	h.gate.mu.Lock()
+	defer h.gate.mu.Unlock()
+	if h.gate.resume.After(time.Now()) {
+		return h.gate.resume
+	}
+	return time.Time{}
 }
 
 // Down reports whether the host is known to be down, and if so, since when it

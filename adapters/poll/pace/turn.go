@@ -14,14 +14,17 @@ const (
 
 // A Turn is the permission to send one poll.
 type Turn struct {
-	gate  *gate
-	began time.Time
-	held  bool
-	done  bool
+	gate   *gate
+	caller *Caller
+	began  time.Time
+	held   bool
+	done   bool
 }
 
-// Hold says that the request was sent, and that the API takes its time to
-// answer by design: it no longer counts as in flight. Done still follows.
+// Hold says that the host was reached, and that the API takes its time to
+// answer by design: the request no longer counts as in flight, and others need
+// not wait for what becomes of it to know that the host is up. Done still
+// follows.
 func (t *Turn) Hold() {
 	g := t.gate
 	g.mu.Lock()
@@ -31,6 +34,9 @@ func (t *Turn) Hold() {
 	}
 	t.held = true
 	g.inFlight--
+	if g.circuit.down {
+		g.circuit.report(t, Answered, time.Now())
+	}
 	g.dispatch()
 }
 
