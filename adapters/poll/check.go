@@ -11,6 +11,7 @@ import (
 
 	"sidestream/adapters"
 	"sidestream/adapters/httpclient"
+	"sidestream/adapters/poll/payload"
 )
 
 // Bounds of options.
@@ -78,6 +79,15 @@ func (o *Options) checkEmit(c *adapters.OptionErrors) {
 	}
 	c.Refuse(len(o.ArrayKeys) > 0 && o.Emit != emitPatch, "array_keys", "has an effect with emit: patch only")
 
+	d := defaults()
+	changes := o.Emit == emitPatch || o.Emit == emitMerge || o.Emit == emitItems
+	c.Refuse(o.MaxPatch != d.MaxPatch && !changes, "max_patch", "has no effect with emit: %s, which sends no changes", o.Emit)
+	plain := o.Answer.Format == payload.Text || o.Answer.Format == payload.Bytes
+	c.Refuse(plain && (changes || o.Emit == emitAppend) && o.Select == "", "format", "emit: %s needs JSON, or a select that makes it of %s", o.Emit, o.Answer.Format)
+	c.Refuse(plain && len(o.Ignore) > 0 && o.Select == "", "ignore", "has no effect with format: %s", o.Answer.Format)
+	lists := o.Items.Order != d.Items.Order || o.Items.Start != d.Items.Start || o.Items.Remember != d.Items.Remember
+	c.Refuse(o.Emit == emitItems && lists, "items", "order, start and remember have an effect with emit: append only")
+
 	items := o.Emit == emitItems || o.Emit == emitAppend
 	c.Refuse(items && o.Items.Key == "", "items.key", "is needed with emit: %s: an expression for what tells an item from the others, such as .id", o.Emit)
 	c.Refuse(!items && o.Items.used(), "items", "has an effect with emit: items and emit: append only")
@@ -96,10 +106,13 @@ func (o *Options) typeHint() string {
 	}
 }
 
-// used reports whether what is an item was configured.
-func (i Items) used() bool {
-	d := defaults().Items
-	return i.Key != "" || i.Type != "" || i.Each != d.Each || i.Data != d.Data
+// used reports whether anything about items was configured.
+func (i Items) used() bool { return i != defaults().Items }
+
+// asksByCursor reports whether requests have the cursor in them.
+func (o *Options) asksByCursor() bool {
+	has := func(text string) bool { return strings.Contains(text, "{"+cursorVar+"}") }
+	return has(o.URL) || slices.ContainsFunc(slices.Collect(maps.Values(o.Query)), has) || strings.Contains(o.Body, "$"+cursorVar)
 }
 
 func (o *Options) paged() bool { return o.Pages.Next != "" || o.Pages.Param != "" }
@@ -107,6 +120,9 @@ func (o *Options) paged() bool { return o.Pages.Next != "" || o.Pages.Param != "
 func (o *Options) checkIncremental(c *adapters.OptionErrors, route adapters.Route) {
 	c.Refuse(o.Cursor.Next == "" && o.Cursor.Start != "", "cursor.next", "is needed: an expression for the cursor of an answer, such as .next_cursor")
 	c.Refuse(o.Cursor.Next != "" && slices.Contains(route.Vars, cursorVar), "cursor", "the route has a variable {%s}, which is the cursor's own name; call it something else", cursorVar)
+	p, d := o.Pages, defaults().Pages
+	c.Refuse(!o.paged() && p != d, "pages", "there is no telling which page comes next; set next or param")
+	c.Refuse(o.Cursor.Next != "" && !o.asksByCursor(), "cursor", "no request has it; write {cursor} in url or query, or $cursor in body")
 	c.Refuse(o.Pages.Max < 1 || o.Pages.Max > maxPages, "pages.max", "%d is out of bounds; it is from 1 to %d", o.Pages.Max, maxPages)
 	c.Refuse(o.Pages.Next == nextLink && o.Pages.Param != "", "pages.param", "has no effect with next: link, which is a whole URL")
 	c.Refuse(o.Pages.Step == 0, "pages.step", "with steps of 0, each page would be the first one")

@@ -90,7 +90,8 @@ func TestEmit(t *testing.T) {
 			[]string{`[{"id":1,"v":"a"},{"id":"2","v":"b"},{"id":3,"v":"c"}]`, `[{"id":3,"v":"c"},{"id":1,"v":"A"}]`, `[{"v":"c","id":3},{"id":1,"v":"A"}]`, `[{"id":1,"v":"A"},{"id":3,"v":"c"},{"id":0,"v":"<\u00e9>"}]`},
 			[]string{`snapshot [["1",{"id":1,"v":"a"}],["2",{"id":"2","v":"b"}],["3",{"id":3,"v":"c"}]]`, `delete {"key":"2"}`, `upsert {"id":1,"v":"A"}`, `upsert {"id":0,"v":"<é>"}`}},
 		{"items with types and data", func(o *Options) {
-			o.Emit, o.Items = emitItems, Items{Each: "to_entries[]", Key: ".key", Type: ".value.kind", Data: ".value.text", Max: 10, Order: oldestFirst, Start: startLive, Remember: 1}
+			o.Emit, o.Items.Each, o.Items.Key = emitItems, "to_entries[]", ".key"
+			o.Items.Type, o.Items.Data = ".value.kind", ".value.text"
 		},
 			[]string{`{"a":{"kind":"note","text":"one"},"b":{"text":"same"}}`, `{"a":{"kind":"alert","text":"two"},"b":{"text":"same"}}`, `{"b":{"text":"same"}}`, `{}`},
 			[]string{`snapshot [["a","one"],["b","same"]]`, `alert two`, `delete {"key":"a"}`, `delete {"key":"b"}`}},

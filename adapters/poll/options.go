@@ -183,8 +183,8 @@ type Pages struct {
 	First int    `yaml:"first"`
 	Step  int    `yaml:"step"`
 
-	// Max is how many pages one poll asks for. More are an error, except
-	// with append, which goes on there or says that items are lost.
+	// Max is how many pages one poll asks for. More are an error, unless a
+	// list goes on from there by its cursor, or begins with the newest item.
 	Max int `yaml:"max"`
 }
 

@@ -28,7 +28,7 @@ func TestRequestBody(t *testing.T) {
 		contentType string
 	}{
 		{name: "JSON", body: `{user: $vars.user, since: $cursor}`, want: `{"since":null,"user":"a\"b\\c"}`, second: `{"since":7,"user":"a\"b\\c"}`, typ: "application/json"},
-		{name: "text", body: `"user=" + ($vars.user | @uri)`, want: `user=a%22b%5Cc`, second: `user=a%22b%5Cc`},
+		{name: "text", body: `"user=" + ($vars.user | @uri) + "&since=" + ($cursor // "")`, want: `user=a%22b%5Cc&since=`, second: `user=a%22b%5Cc&since=7`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -353,7 +353,7 @@ func TestExplain(t *testing.T) {
 		io.WriteString(w, `{"ok":true,"items":[{"id":1}],"next":"c1"}`)
 	})
 	f := configure(t, adapters.Route{Path: "/doc", Upstream: upstream}, func(o *Options) {
-		o.URL = "/doc?limit=5&api_key=hunter2"
+		o.URL = "/doc?limit=5&api_key=hunter2&since={cursor}"
 		o.Client.Headers = map[string]httpclient.Value{"X-Key": httpclient.Text("hunter2")}
 		o.Select, o.Cursor.Next, o.Emit = ".items", ".next", emitPatch
 	})

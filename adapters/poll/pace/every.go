@@ -51,7 +51,7 @@ func (e Every) Check(path string, c *adapters.OptionErrors) {
 	}
 	checkInterval(path+".min", e.Min, c)
 	checkInterval(path+".max", e.Max, c)
-	c.Refuse(e.Min > e.Max, path, "min %s is longer than max %s", e.Min, e.Max)
+	c.Refuse(e.Min > e.Max, path, "min %s is longer than max %s; set both", e.Min, e.Max)
 }
 
 func checkInterval(path string, d adapters.Duration, c *adapters.OptionErrors) {

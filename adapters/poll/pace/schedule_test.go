@@ -37,7 +37,7 @@ func TestEveryCheck(t *testing.T) {
 		{0, 0, "every: 0s is too short; polls are at least 10ms apart"},
 		{9 * ms, time.Second, "every.min: 9ms is too short; polls are at least 10ms apart"},
 		{time.Second, year + 1, "every.max: 8760h0m0.000000001s is too long; polls are at most 8760h0m0s apart"},
-		{2 * time.Second, time.Second, "every: min 2s is longer than max 1s"},
+		{2 * time.Second, time.Second, "every: min 2s is longer than max 1s; set both"},
 	} {
 		var c adapters.OptionErrors
 		Every{adapters.Duration(tt.min), adapters.Duration(tt.max)}.Check("every", &c)
