@@ -121,6 +121,9 @@ func (r *sourceRun) emit(e adapters.Event) error {
 	}
 	if r.heard.IsZero() {
 		r.heard = time.Now()
+		if e.Live {
+			r.feed.Mark(string(e.Position)) // before clients hear that it is well
+		}
 		if state := r.condition.Load(); state.state != sourceFresh {
 			r.become(sourceFresh, state.reason)
 		}
