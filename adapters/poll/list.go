@@ -18,12 +18,17 @@ import (
 type listSource struct {
 	*poller
 
-	// turn holds the token of the Run that asks, which alone may use the
-	// poller. What was answered is for all to see. Those who ask apart from
-	// the pace need the token of side first, so that a regular poll never
-	// waits for more than one of them.
-	turn, side chan struct{}
-	spare      time.Time // not before, for the next of those; guarded by turn
+	// turn holds the token of the Run that asks at the API's pace, which
+	// alone may use the poller. What was answered is for all to see.
+	//
+	// Runs at other places ask apart from that, one at a time, so that the
+	// regular polls don't wait for what clients ask for.
+	turn  chan struct{}
+	aside struct {
+		*poller
+		turn  chan struct{}
+		spare time.Time // not before, for the next of them
+	}
 
 	known  sync.Mutex // guards what follows; never held while a request is under way
 	memory memory
@@ -63,7 +68,14 @@ type listed struct {
 }
 
 func newListSource(p *poller) *listSource {
-	return &listSource{poller: p, turn: make(chan struct{}, 1), side: make(chan struct{}, 1), changed: make(chan struct{}), memory: newMemory(p.options.Items.Remember)}
+	s := &listSource{
+		poller:  p,
+		turn:    make(chan struct{}, 1),
+		changed: make(chan struct{}),
+		memory:  newMemory(p.options.Items.Remember),
+	}
+	s.aside.poller, s.aside.turn = p.another(), make(chan struct{}, 1)
+	return s
 }
 
 // origin is the place before everything.
@@ -78,6 +90,9 @@ func (s *listSource) Run(ctx context.Context, after adapters.Position, emit func
 			return s.lost(adapters.LostUnknown)
 		}
 		r.at, r.begun = at, true
+	}
+	if after == "" { // it is where all is to be delivered from now on
+		r.own()
 	}
 	defer r.disown()
 	for {
@@ -255,19 +270,16 @@ func (r *listRun) renew(ctx context.Context) error {
 	r.known.Lock()
 	owner := r.owns()
 	r.known.Unlock()
-	if !owner {
-		if err := acquire(ctx, r.side); err != nil {
-			return err
-		}
-		defer func() { <-r.side }()
+	p, turn := r.aside.poller, r.aside.turn
+	if owner {
+		p, turn = r.poller, r.turn
 	}
-	if err := acquire(ctx, r.turn); err != nil {
+	if err := acquire(ctx, turn); err != nil {
 		return err
 	}
-	defer func() { <-r.turn }()
+	defer func() { <-turn }()
+	due := owner && p.isDue()
 	r.known.Lock()
-	owner = r.owns()
-	due := owner && r.isDue()
 	usable, shared := r.usable(), r.shared()
 	ahead := owner || r.at.cursor == r.front
 	soon := r.hurry || r.behind()
@@ -282,15 +294,16 @@ func (r *listRun) renew(ctx context.Context) error {
 	case due:
 	case owner && !soon:
 		return errNotDue
+	case owner:
 	case !soon && time.Now().Before(r.next):
 		return &earlyError{r.next}
-	case time.Now().Before(r.spare):
-		return &earlyError{r.spare}
+	case time.Now().Before(r.aside.spare):
+		return &earlyError{r.aside.spare}
 	}
-	if q.extra {
+	if !owner {
 		now, every := time.Now(), time.Duration(r.options.Every.Min)
 		r.apart++
-		r.spare, r.next = now.Add(every/apartInInterval), now.Add(every)
+		r.aside.spare, r.next = now.Add(every/apartInInterval), now.Add(every)
 		if planned := r.planned(); planned.After(r.next) {
 			r.next = planned // the API has asked to wait
 		}
@@ -300,7 +313,7 @@ func (r *listRun) renew(ctx context.Context) error {
 		cut, err = r.enough(ctx, found)
 		return cut, err
 	}
-	l, err := r.ask(ctx, q, shared)
+	l, err := r.ask(ctx, p, q, shared)
 	r.known.Lock()
 	defer r.known.Unlock()
 	if err != nil {
@@ -314,23 +327,23 @@ func (r *listRun) renew(ctx context.Context) error {
 
 // ask asks for the list. same says that the newest answer is one to the same
 // question.
-func (r *listRun) ask(ctx context.Context, q question, same bool) (look, error) {
-	found, err := r.poller.ask(ctx, q)
+func (r *listRun) ask(ctx context.Context, p *poller, q question, same bool) (look, error) {
+	found, err := p.ask(ctx, q)
 	if err != nil {
-		return look{}, r.refused(ctx, err)
+		return look{}, r.refused(ctx, p, err)
 	}
 	l := look{asked: q.cursor, next: found.cursor, more: found.more, first: found.first, validators: found.validators}
 	l.same = found.same && same
 	if !found.same {
 		if l.items, err = r.list(ctx, &found); err != nil {
-			r.settle(q, &found, false, err)
+			p.settle(q, &found, false, err)
 			return look{}, err
 		}
 	}
 	r.known.Lock()
 	news := r.memory.grows(l.items)
 	r.known.Unlock()
-	r.settle(q, &found, news, nil)
+	p.settle(q, &found, news, nil)
 	return l, nil
 }
 
@@ -386,6 +399,13 @@ func (r *listRun) owns() bool {
 	return r.owner == r
 }
 
+// own makes the run the one that the pace is for.
+func (r *listRun) own() {
+	r.known.Lock()
+	defer r.known.Unlock()
+	r.owner = r
+}
+
 // disown leaves the pace to another run.
 func (r *listRun) disown() {
 	r.known.Lock()
@@ -416,7 +436,7 @@ func acquire(ctx context.Context, token chan<- struct{}) error {
 // refused returns what to make of a failure to get an answer. A cursor that
 // an API doesn't take any more looks to it like a request that is wrong; it
 // is the cursor if the API answers without it.
-func (r *listRun) refused(ctx context.Context, err error) error {
+func (r *listRun) refused(ctx context.Context, p *poller, err error) error {
 	var status statusError
 	wrong := errors.As(err, &status) && slices.Contains(
 		[]int{http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity}, int(status))
@@ -425,11 +445,11 @@ func (r *listRun) refused(ctx context.Context, err error) error {
 	}
 	first := func(context.Context, *finding) (bool, error) { return true, nil }
 	q := question{cursor: r.target.cursor, extra: true, enough: first}
-	found, failed := r.poller.ask(ctx, q)
+	found, failed := p.ask(ctx, q)
 	if failed != nil {
 		return err
 	}
-	r.settle(q, &found, false, nil)
+	p.settle(q, &found, false, nil)
 	return r.lost(adapters.LostExpired)
 }
 

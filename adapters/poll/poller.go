@@ -34,6 +34,18 @@ type poller struct {
 	report adapters.Report // guarded by mu
 }
 
+// another returns a poller that asks the same for itself, apart from p's pace.
+func (p *poller) another() *poller {
+	return &poller{
+		factory:  p.factory,
+		vars:     p.vars,
+		env:      p.env,
+		host:     p.host,
+		call:     p.host.Caller(),
+		schedule: pace.NewSchedule(p.options.Every, float64(p.options.Jitter), 0),
+	}
+}
+
 // A question is what a poll asks, and what is known from earlier ones.
 type question struct {
 	cursor string
