@@ -56,6 +56,8 @@
 //
 // Of a source of states, one Run at a time goes on; a second one waits until
 // the first has returned. Runs of a list go on together and share answers. One
-// that is behind, at another cursor than the others, asks by itself and does
-// not wait for an interval until it has caught up.
+// of them asks at that pace; those at other cursors, where clients have sent
+// them, ask apart from it, one at a time, so that they neither hold it up nor
+// wait for it, and in all at most 20 times in an interval. That is the one case
+// in which a source has two requests under way.
 package poll
