@@ -84,3 +84,37 @@ func TestPaceAfterARestart(t *testing.T) {
 		}
 	})
 }
+
+// TestStuckRun: a Run that can't get rid of what it has holds up nobody, also
+// if it was the one that asked.
+func TestStuckRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		n := 0
+		s := newList(func(*http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			n++
+			return reply(http.StatusOK, "["+numbered(1, n)+"]"), nil
+		}, nil)
+		first, _ := follow(t, s, "", 3500*time.Millisecond) // has delivered 2, 3 and 4
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var stuck sync.WaitGroup
+		stuck.Go(func() { // alone, so that it is the one that asks
+			s.Run(ctx, first[0].Position, func(e adapters.Event) error {
+				if string(e.Data) == `{"id":6}` {
+					<-ctx.Done()
+				}
+				return ctx.Err()
+			})
+		})
+		time.Sleep(10 * time.Second) // in the test's own time
+		got, _ := follow(t, s, first[1].Position, 5500*time.Millisecond)
+		if len(got) < 5 {
+			t.Errorf("got %s while another run is stuck, want an item a second", data(got))
+		}
+		cancel()
+		stuck.Wait()
+	})
+}

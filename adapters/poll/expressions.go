@@ -31,7 +31,7 @@ func names() []string { return []string{"$vars", "$cursor", "$status", "$headers
 func compile(o *Options) (code, error) {
 	var c code
 	var errs []error
-	make1 := func(path, source string) *jq.Expression {
+	compiled := func(path, source string) *jq.Expression {
 		if source == "" {
 			return nil
 		}
@@ -41,25 +41,25 @@ func compile(o *Options) (code, error) {
 		}
 		return x
 	}
-	c.body = make1("body", o.Body)
-	c.choose = make1("select", o.Select)
-	c.cursor = make1("cursor.next", o.Cursor.Next)
+	c.body = compiled("body", o.Body)
+	c.choose = compiled("select", o.Select)
+	c.cursor = compiled("cursor.next", o.Cursor.Next)
 	if o.Pages.Next != nextLink {
-		c.next = make1("pages.next", o.Pages.Next)
+		c.next = compiled("pages.next", o.Pages.Next)
 	}
 	if o.Emit == emitItems || o.Emit == emitAppend {
-		c.each = make1("items.each", o.Items.Each)
-		c.key = make1("items.key", o.Items.Key)
-		c.typ = make1("items.type", o.Items.Type)
+		c.each = compiled("items.each", o.Items.Each)
+		c.key = compiled("items.key", o.Items.Key)
+		c.typ = compiled("items.type", o.Items.Type)
 		if o.Items.Data != "." {
-			c.data = make1("items.data", o.Items.Data)
+			c.data = compiled("items.data", o.Items.Data)
 		}
 	}
 	for i, text := range o.Ignore {
 		if isPointer(text) {
 			continue
 		}
-		if x := make1(indexed("ignore", i), text); x != nil {
+		if x := compiled(indexed("ignore", i), text); x != nil {
 			c.ignore = append(c.ignore, x)
 		}
 	}

@@ -33,9 +33,10 @@ type listSource struct {
 	known  sync.Mutex // guards what follows; never held while a request is under way
 	memory memory
 	recent look
-	owner  *listRun // the one whose polls are paced by what the API says; nil: the next one that asks
-	front  string   // the cursor that its polls have come to
-	stale  bool     // the last request has failed: recent says nothing of now
+	owner  *listRun          // the one whose polls are paced by what the API says; nil: the next one that asks
+	left   adapters.Position // where the newest prime run has left off; see listRun.prime
+	front  string            // the cursor that its polls have come to
+	stale  bool              // the last request has failed: recent says nothing of now
 
 	changed chan struct{} // closed when there is an answer, or no owner any more
 }
@@ -83,7 +84,7 @@ func (s *listSource) origin() place { return place{cursor: s.target.cursor, all:
 
 // Run implements [adapters.Source].
 func (s *listSource) Run(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) error {
-	r := &listRun{listSource: s, id: after, at: s.origin()}
+	r := &listRun{listSource: s, id: after, at: s.origin(), prime: s.isPrime(after)}
 	if after != "" {
 		at, ok := parsePlace(after)
 		if !ok {
@@ -91,12 +92,10 @@ func (s *listSource) Run(ctx context.Context, after adapters.Position, emit func
 		}
 		r.at, r.begun = at, true
 	}
-	if after == "" { // it is where all is to be delivered from now on
-		r.own()
-	}
-	defer r.disown()
+	defer r.leave()
 	for {
 		events, live, err := r.step(ctx)
+		r.disown() // whoever takes long to emit holds up nobody
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return ctx.Err()
@@ -132,6 +131,7 @@ func (s *listSource) lost(why adapters.LostReason) error {
 type listRun struct {
 	*listSource
 	at    place
+	prime bool              // it delivers for all, and has no place that a client has chosen
 	id    adapters.Position // of the last event, or where the run began
 	begun bool
 	seen  uint64    // the answer that it looked at last; 0: none
@@ -390,23 +390,35 @@ func (r *listRun) behind() bool {
 	return r.recent.n > 0 && r.at.cursor != r.front && r.apart < apartOfRun && (r.seen == 0 || r.fed)
 }
 
+// isPrime reports whether a Run from a position is one that delivers for all:
+// the first, or the one that goes on where that has failed.
+func (s *listSource) isPrime(after adapters.Position) bool {
+	s.known.Lock()
+	defer s.known.Unlock()
+	return after == "" || after == s.left
+}
+
+// leave notes where a prime run has left off.
+func (r *listRun) leave() {
+	r.disown()
+	r.known.Lock()
+	defer r.known.Unlock()
+	if r.prime {
+		r.left = r.id
+	}
+}
+
 // owns reports whether the run is the one that the pace is for, which it
-// becomes if there is none. The caller holds known.
+// becomes if there is none, or if it is prime and the other is not. The caller
+// holds known.
 func (r *listRun) owns() bool {
-	if r.owner == nil {
+	if r.owner == nil || r.prime && !r.owner.prime {
 		r.owner = r
 	}
 	return r.owner == r
 }
 
-// own makes the run the one that the pace is for.
-func (r *listRun) own() {
-	r.known.Lock()
-	defer r.known.Unlock()
-	r.owner = r
-}
-
-// disown leaves the pace to another run.
+// disown leaves the pace to whoever asks next.
 func (r *listRun) disown() {
 	r.known.Lock()
 	defer r.known.Unlock()
