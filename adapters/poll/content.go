@@ -80,10 +80,15 @@ func (w *whole) state() adapters.State {
 	data := w.doc.data
 	if w.compares() {
 		data = bytes.Clone(data)
-	} else {
-		w.doc.data, w.bare = nil, nil
 	}
 	return adapters.State{Type: w.typ, Data: data}
+}
+
+// release lets go of the document if no later one is compared with it.
+func (w *whole) release() {
+	if !w.compares() {
+		w.doc, w.bare = document{}, nil
+	}
 }
 
 // compares reports whether a document is compared with the one before, other

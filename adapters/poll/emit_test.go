@@ -269,3 +269,19 @@ func canonicalText(t *testing.T, doc []byte) string {
 	}
 	return string(text)
 }
+
+// TestDocumentsAreReleased: a source keeps no document that it has no use for,
+// also if the client that opened it has that already.
+func TestDocumentsAreReleased(t *testing.T) {
+	for emit, kept := range map[Emit]bool{emitSnapshot: false, emitRaw: false, emitPatch: true} {
+		for _, after := range []adapters.Position{"", positionOf([]byte(`{"a":1}`))} {
+			s := newTestSource(script(func(*http.Request) (*http.Response, error) {
+				return reply(http.StatusOK, `{"a":1}`), nil
+			}), func(o *Options) { o.Emit = emit })
+			take(t, s, after, 1)
+			if got := len(s.content.(*whole).doc.data) > 0; got != kept {
+				t.Errorf("%s after %q: got the document kept %v, want %v", emit, after, got, kept)
+			}
+		}
+	}
+}

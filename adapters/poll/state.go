@@ -96,6 +96,9 @@ func (s *stateSource) look(ctx context.Context, after adapters.Position) ([]adap
 	s.question = question{cursor: found.cursor, have: found.validators, known: found.raw}
 	events, next := s.events(next, after)
 	s.content = next
+	if w, ok := next.(*whole); ok {
+		w.release()
+	}
 	s.settle(s.question, &found, len(events) > 0, nil)
 	for i := range events {
 		s.annotate(&events[i], &found.first)
