@@ -77,6 +77,13 @@ type Event struct {
 	Headers map[string][]string
 	Meta    map[string]any
 
+	// Gap, if not nil, makes this a notice in place of an event: events are
+	// missing here, and the source goes on behind them. It is for a source
+	// that finds out while it runs; one that can be run again from a position
+	// returns a [PositionLostError] instead. A notice may carry a Position to
+	// go on from. All other fields are ignored.
+	Gap *Gap
+
 	// Live marks a notice in place of an event: everything that the upstream
 	// has is delivered and the source now waits for more. It tells the
 	// supervisor that the upstream is well, even if it has nothing to say.
@@ -87,10 +94,21 @@ type Event struct {
 	Live bool
 }
 
+// A Gap says that events are missing; see [Event.Gap].
+type Gap struct {
+	Reason LostReason
+	Lost   int64 // how many; negative if unknown
+}
+
 // A State is the full state of one key; see [Event.State].
 type State struct {
 	Type string
 	Data []byte
+
+	// Gone says that the event takes the key away: it has no state any more.
+	// Type and Data are then empty. Such an event reaches clients as it is,
+	// untouched by expressions, and who starts later never hears of the key.
+	Gone bool
 }
 
 // NewState returns an event that is itself the full state of its key.
@@ -101,7 +119,7 @@ func NewState(pos Position, typ string, data []byte) Event {
 // Whole reports whether e is itself the full state of its key, so that
 // nothing else needs to be sent to a client that has nothing yet.
 func (e *Event) Whole() bool {
-	return e.State != nil && e.State.Type == e.Type &&
+	return e.State != nil && !e.State.Gone && e.State.Type == e.Type &&
 		(sameSlice(e.State.Data, e.Data) || bytes.Equal(e.State.Data, e.Data))
 }
 

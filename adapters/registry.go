@@ -64,10 +64,15 @@ type Route struct {
 	// segment and a last "{name...}" for all that remain.
 	Path string
 
-	// Vars are the names of all variables, and Query those of them that are
-	// query parameters.
+	// Vars are the names of the variables that sources may use, and Query
+	// those of them that are query parameters.
 	Vars  []string
 	Query []string
+
+	// Latest says that clients are to start with the newest event of each
+	// key, so that sources should begin with those if nothing else is
+	// configured.
+	Latest bool
 
 	// Upstream is the application behind the route, or nil.
 	Upstream *url.URL

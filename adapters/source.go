@@ -52,6 +52,15 @@ type Capabilities struct {
 	// have no effect, is an error of the client's.
 	WholeURL bool
 
+	// Compare returns the order of two positions: negative if a is before b,
+	// 0 if they are the same place, positive if a is behind b. ok is false if
+	// one of them is malformed, or if they belong to different incarnations
+	// of the upstream. It is nil if positions have no order that one can see.
+	Compare func(a, b Position) (order int, ok bool)
+
+	// Seekable: sources are [Seeker]s. Implies Replayable.
+	Seekable bool
+
 	// Always: the source is to run for as long as its route is served, and
 	// not only while somebody listens.
 	Always bool
@@ -105,6 +114,16 @@ func (e Env) Count(outcome string) {
 	if e.Result != nil {
 		e.Result(outcome)
 	}
+}
+
+// A Seeker is a source that can tell which place in its upstream belongs to a
+// time.
+type Seeker interface {
+	// Seek returns a position after which come all events at hand that the
+	// upstream has dated t or later, and no more of the earlier ones than it
+	// can help: the place of the oldest event at hand if they are all later,
+	// and that of the newest if none is. Errors are those of Run.
+	Seek(ctx context.Context, t time.Time) (Position, error)
 }
 
 // A Reporter is a source that can say how it is doing, at any time and
