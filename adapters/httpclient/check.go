@@ -26,7 +26,7 @@ const (
 func (o *Options) Check(c *adapters.OptionErrors) {
 	o.checkHeaders(c)
 	o.checkConnections(c)
-	o.TLS.check(c)
+	o.TLS.Check(c, "tls")
 	o.Auth.check(c)
 }
 
@@ -41,9 +41,9 @@ func (o *Options) checkHeaders(c *adapters.OptionErrors) {
 		other, twice := seen[canonical]
 		c.Refuse(twice, path, "it is the same header as %s", other)
 		seen[canonical] = name
-		c.Refuse(value.isZero(), path, "must be text or {file: path}")
-		c.Refuse(!httpguts.ValidHeaderFieldValue(value.reveal()), path, "its text can't be in a header: it holds a control character")
-		c.Refuse(canonical == "Host" && value.File == "" && !validHost(value.reveal()), path, "its text is not a host")
+		c.Refuse(value.IsZero(), path, "must be text or {file: path}")
+		c.Refuse(!httpguts.ValidHeaderFieldValue(value.Reveal()), path, "its text can't be in a header: it holds a control character")
+		c.Refuse(canonical == "Host" && value.File == "" && !validHost(value.Reveal()), path, "its text is not a host")
 	}
 	_, authorization := seen["Authorization"]
 	c.Refuse(authorization && o.Auth != Auth{}, "auth", "the header Authorization is configured too; choose one")
@@ -88,13 +88,6 @@ func (o *Options) checkConnections(c *adapters.OptionErrors) {
 		"it would be asked of the https proxy too; leave out one of the two")
 }
 
-func (t *TLS) check(c *adapters.OptionErrors) {
-	c.Refuse(t.Cert != "" && t.Key == "", "tls.cert", "it needs its private key as tls.key")
-	c.Refuse(t.Key != "" && t.Cert == "", "tls.key", "it needs its certificate as tls.cert")
-	c.Refuse(t.CA != "" && t.InsecureSkipVerify, "tls.ca", "it has no effect with insecure_skip_verify; leave out one of the two")
-	c.OneOf("tls.min_version", string(t.MinVersion), t.MinVersion.Values()...)
-}
-
 func (a *Auth) check(c *adapters.OptionErrors) {
 	n := 0
 	for _, set := range []bool{a.Basic != nil, a.Bearer != nil, a.OAuth2 != nil} {
@@ -104,12 +97,12 @@ func (a *Auth) check(c *adapters.OptionErrors) {
 	}
 	c.Refuse(n > 1, "auth", "choose one of basic, bearer and oauth2")
 	if b := a.Basic; b != nil {
-		c.Refuse(b.User.isZero() && b.Password.isZero(), "auth.basic", "needs user, password or both")
-		c.Refuse(strings.Contains(b.User.reveal(), ":"), "auth.basic.user", "it holds a colon, which would end it (RFC 7617, section 2)")
+		c.Refuse(b.User.IsZero() && b.Password.IsZero(), "auth.basic", "needs user, password or both")
+		c.Refuse(strings.Contains(b.User.Reveal(), ":"), "auth.basic.user", "it holds a colon, which would end it (RFC 7617, section 2)")
 	}
 	if a.Bearer != nil {
-		c.Refuse(a.Bearer.isEmpty(), "auth.bearer", "must be a token or {file: path}")
-		c.Refuse(!httpguts.ValidHeaderFieldValue(a.Bearer.reveal()), "auth.bearer", "it can't be in a header: it holds a control character")
+		c.Refuse(a.Bearer.IsEmpty(), "auth.bearer", "must be a token or {file: path}")
+		c.Refuse(!httpguts.ValidHeaderFieldValue(a.Bearer.Reveal()), "auth.bearer", "it can't be in a header: it holds a control character")
 	}
 	if a.OAuth2 != nil {
 		a.OAuth2.check(c)
@@ -135,7 +128,7 @@ func (o *OAuth2) check(c *adapters.OptionErrors) {
 	for _, name := range slices.Sorted(maps.Keys(o.Params)) {
 		at := path + ".params." + name
 		c.Refuse(slices.Contains([]string{"client_id", "client_secret", "scope"}, name), at, "it has an option of its own")
-		c.Refuse(o.Params[name].isZero(), at, "must be text or {file: path}")
+		c.Refuse(o.Params[name].IsZero(), at, "must be text or {file: path}")
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+
+	"sidestream/adapters/secret"
 )
 
 // A Client makes requests. It is safe for concurrent use.
@@ -139,7 +141,7 @@ func (c *Client) Describe(req *http.Request, forward http.Header) http.Header {
 	}
 	for name, values := range forward {
 		if len(values) > 0 {
-			h.Set(name, masked)
+			h.Set(name, secret.Mask)
 		}
 	}
 	return h

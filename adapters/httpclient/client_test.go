@@ -10,12 +10,14 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+
+	"sidestream/adapters/secret"
 )
 
 func TestHeaders(t *testing.T) {
 	got, server := serve(t, ok)
 	c := newClient(t, func(o *Options) {
-		o.Headers = map[string]Value{"x-key": Text("configured"), "Accept": Text("text/csv"), "host": Text("legacy.test"), "Cookie": Text("a=b")}
+		o.Headers = map[string]secret.Value{"x-key": secret.Text("configured"), "Accept": secret.Text("text/csv"), "host": secret.Text("legacy.test"), "Cookie": secret.Text("a=b")}
 	})
 	req := request(t, http.MethodGet, server, nil)
 	req.Header = http.Header{"Accept": {"*/*"}, "User-Agent": {"test"}}
@@ -32,7 +34,7 @@ func TestHeaders(t *testing.T) {
 
 func TestForwardReplacesAuth(t *testing.T) {
 	got, server := serve(t, ok)
-	bearer := Text("own")
+	bearer := secret.Text("own")
 	c := newClient(t, func(o *Options) { o.Auth.Bearer = &bearer })
 	get(t, c, server, http.Header{"Authorization": {"Bearer theirs"}})
 	want(t, "with theirs", got.last(t).Header, map[string]string{"Authorization": "Bearer theirs"})
@@ -42,7 +44,7 @@ func TestForwardReplacesAuth(t *testing.T) {
 
 func TestDescribe(t *testing.T) {
 	c := newClient(t, func(o *Options) {
-		o.Headers = map[string]Value{"X-Key": Text(hidden), "X-File": {File: "/does/not/exist"}, "User-Agent": Text("me"), "Host": Text("legacy.test"), "Accept-Language": {File: "/does/not/exist"}}
+		o.Headers = map[string]secret.Value{"X-Key": secret.Text(hidden), "X-File": {File: "/does/not/exist"}, "User-Agent": secret.Text("me"), "Host": secret.Text("legacy.test"), "Accept-Language": {File: "/does/not/exist"}}
 		o.Auth.OAuth2 = &OAuth2{TokenURL: "http://127.0.0.1:1/", ClientID: "app"}
 	})
 	req := request(t, http.MethodGet, "http://127.0.0.1:1/", nil)
@@ -138,7 +140,7 @@ func (c *closer) Close() error {
 
 func TestBodyIsClosedOnFailure(t *testing.T) {
 	for name, edit := range map[string]func(*Options){
-		"credentials": func(o *Options) { o.Headers = map[string]Value{"X-Key": {File: "/does/not/exist"}} },
+		"credentials": func(o *Options) { o.Headers = map[string]secret.Value{"X-Key": {File: "/does/not/exist"}} },
 		"TLS":         func(o *Options) { o.TLS.CA = "/does/not/exist" },
 	} {
 		body := &closer{Reader: strings.NewReader("x")}

@@ -1,10 +1,8 @@
 package httpclient
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,7 +12,7 @@ import (
 
 	"golang.org/x/net/http/httpproxy"
 
-	"sidestream/adapters"
+	"sidestream/adapters/tlsfiles"
 )
 
 // Bounds of connections.
@@ -31,24 +29,15 @@ const (
 type connections struct {
 	options Options
 	proxy   func(*http.Request) (*url.URL, error) // nil: none
-	files   [3]*file                              // CA, certificate and key; nil if not configured
+	tls     *tlsfiles.Source
 
 	mu        sync.Mutex
-	tried     *[3][]byte      // guarded by mu; the contents last looked at
-	err       error           // guarded by mu; what was wrong with them, if transport is nil
-	transport *http.Transport // guarded by mu; made of the last good contents
+	transport *http.Transport // guarded by mu; nil before the first
+	config    *tls.Config     // guarded by mu; what transport was made of, nil before the first
 }
 
 func newConnections(o Options) *connections {
-	return &connections{
-		options: o,
-		proxy:   proxyFunc(o),
-		files: [...]*file{
-			newFile("tls.ca", o.TLS.CA, maxPEM),
-			newFile("tls.cert", o.TLS.Cert, maxPEM),
-			newFile("tls.key", o.TLS.Key, maxPEM),
-		},
-	}
+	return &connections{options: o, proxy: proxyFunc(o), tls: tlsfiles.New("tls", o.TLS)}
 }
 
 func proxyFunc(o Options) func(*http.Request) (*url.URL, error) {
@@ -68,73 +57,25 @@ func (c *connections) RoundTrip(req *http.Request) (*http.Response, error) {
 	t, err := c.current()
 	if err != nil {
 		closeBody(req)
-		return nil, adapters.Transient(reasonTLS, err)
+		return nil, err
 	}
 	return t.RoundTrip(req)
 }
 
-// current returns the transport for the TLS files as they are.
+// current returns the transport for the TLS files as they are. Its error is a
+// transient one, with a reason.
 func (c *connections) current() (*http.Transport, error) {
-	c.mu.Lock()
+	c.mu.Lock() // before the files are read, so that nobody goes back to older ones
 	defer c.mu.Unlock()
-	var pem [3][]byte
-	for i, f := range c.files {
-		if f == nil {
-			continue
-		}
-		var err error
-		if pem[i], err = f.content(); err != nil {
-			return nil, err
-		}
+	config, err := c.tls.Config()
+	if err != nil {
+		return nil, err
 	}
-	if c.tried != nil && same(*c.tried, pem) {
-		return c.transport, c.err
-	}
-	c.tried = &pem
-	config, err := c.tlsConfig(pem)
-	switch {
-	case err == nil:
+	if config != c.config {
 		c.closeIdle()
-		c.transport, c.err = c.newTransport(config), nil
-	case c.transport == nil:
-		c.err = err
+		c.transport, c.config = c.newTransport(config), config
 	}
-	return c.transport, c.err
-}
-
-func same(a, b [3][]byte) bool {
-	for i := range a {
-		if !bytes.Equal(a[i], b[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func (c *connections) tlsConfig(pem [3][]byte) (*tls.Config, error) {
-	o := c.options.TLS
-	config := &tls.Config{
-		MinVersion:         tls.VersionTLS12,
-		ServerName:         o.ServerName,
-		InsecureSkipVerify: o.InsecureSkipVerify,
-	}
-	if o.MinVersion == version13 {
-		config.MinVersion = tls.VersionTLS13
-	}
-	if o.CA != "" {
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem[0]) {
-			return nil, fmt.Errorf("tls.ca: %s holds no certificate in PEM form", o.CA)
-		}
-	}
-	if o.Cert != "" {
-		pair, err := tls.X509KeyPair(pem[1], pem[2])
-		if err != nil {
-			return nil, fmt.Errorf("tls.cert: %s, tls.key: %s: %w", o.Cert, o.Key, err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	return config, nil
+	return c.transport, nil
 }
 
 func (c *connections) newTransport(config *tls.Config) *http.Transport {
@@ -149,7 +90,7 @@ func (c *connections) newTransport(config *tls.Config) *http.Transport {
 		Proxy:                  c.proxy,
 		OnProxyConnectResponse: proxyAnswered,
 		DialContext:            dial,
-		TLSClientConfig:        config,
+		TLSClientConfig:        config.Clone(), // net/http adds the protocols of ALPN to it
 		ForceAttemptHTTP2:      true,
 		TLSHandshakeTimeout:    handshakeTimeout,
 		IdleConnTimeout:        idleTimeout,

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"sidestream/adapters"
+	"sidestream/adapters/secret"
 )
 
 // A credential is one header to send, found when it is needed.
@@ -28,15 +29,15 @@ func newCredentials(o Options, t *tokens) []credential {
 	var list []credential
 	for _, name := range slices.Sorted(maps.Keys(o.Headers)) {
 		v, option := o.Headers[name], "headers."+name
-		s := newSecret(option, v)
+		s := secret.NewReader(option, v)
 		cred := credential{
 			header: http.CanonicalHeaderKey(name),
 			option: option,
-			value:  func(context.Context) (string, error) { return s.read() },
-			masked: masked,
+			value:  func(context.Context) (string, error) { return s.Read() },
+			masked: secret.Mask,
 		}
 		if v.File == "" && slices.Contains(shown, cred.header) {
-			cred.masked = v.reveal()
+			cred.masked = v.Reveal()
 		}
 		list = append(list, cred)
 	}
@@ -50,42 +51,42 @@ func newCredentials(o Options, t *tokens) []credential {
 			header: "Authorization",
 			option: "auth.oauth2",
 			value:  t.authorization,
-			masked: "Bearer " + masked,
+			masked: "Bearer " + secret.Mask,
 		})
 	}
 	return list
 }
 
 func basic(b Basic) credential {
-	user, password := newSecret("auth.basic.user", b.User), newSecret("auth.basic.password", b.Password)
+	user, password := secret.NewReader("auth.basic.user", b.User), secret.NewReader("auth.basic.password", b.Password)
 	return credential{
 		header: "Authorization",
 		option: "auth.basic",
 		value: func(context.Context) (string, error) {
-			u, err := user.read()
+			u, err := user.Read()
 			if err != nil {
 				return "", err
 			}
-			p, err := password.read()
+			p, err := password.Read()
 			if err != nil {
 				return "", err
 			}
 			return "Basic " + base64.StdEncoding.EncodeToString([]byte(u+":"+p)), nil
 		},
-		masked: "Basic " + masked,
+		masked: "Basic " + secret.Mask,
 	}
 }
 
-func bearer(v Value) credential {
-	token := newSecret("auth.bearer", v)
+func bearer(v secret.Value) credential {
+	token := secret.NewReader("auth.bearer", v)
 	return credential{
 		header: "Authorization",
 		option: "auth.bearer",
 		value: func(context.Context) (string, error) {
-			t, err := token.read()
+			t, err := token.Read()
 			return "Bearer " + t, err
 		},
-		masked: "Bearer " + masked,
+		masked: "Bearer " + secret.Mask,
 	}
 }
 
@@ -101,7 +102,7 @@ func (c *Client) authorize(req *http.Request, forward http.Header) error {
 			return err
 		}
 		if !httpguts.ValidHeaderFieldValue(value) {
-			return adapters.Transient(reasonCredentials, fmt.Errorf("%s: it can't be in a header: it holds a control character", cred.option))
+			return adapters.Transient(secret.ReasonUnavailable, fmt.Errorf("%s: it can't be in a header: it holds a control character", cred.option))
 		}
 		if cred.header == "Host" {
 			req.Host = value

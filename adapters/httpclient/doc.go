@@ -15,15 +15,10 @@
 //
 // # Files
 //
-// A value, a CA, a certificate or a key that is in a file is looked at again
-// before each use, and read again if the file is another one than before: by
-// modification time, size or inode, through symbolic links, so that the way in
-// which Kubernetes replaces mounted secrets is seen. A file that was modified
-// less than two seconds before it was read may change once more without a
-// trace in its times, and is read again the next time. What can no longer be
-// read, is empty, or is no certificate leaves the last good content in use.
-// What never was good fails the request with an error that names the option
-// and the file, never the content.
+// Values and TLS files that change are read again before the next request, and
+// what is no longer usable leaves the last good content in use: see packages
+// secret and tlsfiles. What never was good fails the request with an error that
+// names the option and the file, never the content.
 //
 // New TLS files hold for new connections, and no request is sent over an old
 // one any more.
@@ -32,6 +27,6 @@
 //
 // A connection must be made within 10s, its TLS handshake be done within 10s,
 // and it is closed when it was idle for 90s. The headers of a response have at
-// most 64KiB, the content of a [Value] 64KiB, a TLS file 1MiB. The time of a
-// request, redirects and tokens included, is bounded by its context.
+// most 64KiB. The time of a request, redirects and tokens included, is bounded by
+// its context.
 package httpclient

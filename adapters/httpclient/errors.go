@@ -15,12 +15,8 @@ var (
 	ErrElsewhere = adapters.Transient("upstream redirected elsewhere", nil)
 )
 
-// Reasons for clients.
-const (
-	reasonCredentials = "upstream credentials not available"
-	reasonTLS         = "upstream TLS files not usable"
-	reasonToken       = "token endpoint failed"
-)
+// reasonToken is what clients are told when there is no token to be had.
+const reasonToken = "token endpoint failed"
 
 var (
 	errBody   = errors.New("the request's body can't be sent a second time, as a redirect asks for")
@@ -30,7 +26,7 @@ var (
 // quoteless returns an error of a transport fit for logs. net/http puts what
 // a peer has sent in quotes: a broken line, the text that an HTTP/2 server
 // says goodbye with. Of such errors nothing is kept, except those about
-// certificates. This package's own are as they should be.
+// certificates. The project's own are as they should be.
 func quoteless(err error) error {
 	var own *adapters.UpstreamError
 	if errors.As(err, &own) {

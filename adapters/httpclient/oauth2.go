@@ -15,6 +15,7 @@ import (
 	"golang.org/x/oauth2/clientcredentials"
 
 	"sidestream/adapters"
+	"sidestream/adapters/secret"
 )
 
 // Bounds of tokens. The answer that one comes in is bounded by
@@ -29,8 +30,8 @@ const (
 type tokens struct {
 	connections *connections
 	client      *http.Client
-	secret      secret
-	params      map[string]secret
+	secret      *secret.Reader
+	params      map[string]*secret.Reader
 	turn        chan struct{} // holds one value while a token is being fetched
 
 	config clientcredentials.Config // guarded by turn; remembers which style has worked
@@ -47,8 +48,8 @@ func newTokens(o Options) *tokens {
 	o.UnixSocket, o.TLS.ServerName = "", "" // those are the upstream's
 	t := &tokens{
 		connections: newConnections(o),
-		secret:      newSecret("auth.oauth2.client_secret", oauth.ClientSecret),
-		params:      make(map[string]secret, len(oauth.Params)),
+		secret:      secret.NewReader("auth.oauth2.client_secret", oauth.ClientSecret),
+		params:      make(map[string]*secret.Reader, len(oauth.Params)),
 		turn:        make(chan struct{}, 1),
 		config: clientcredentials.Config{
 			ClientID:  oauth.ClientID,
@@ -62,7 +63,7 @@ func newTokens(o Options) *tokens {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for name, v := range oauth.Params {
-		t.params[name] = newSecret("auth.oauth2.params."+name, v)
+		t.params[name] = secret.NewReader("auth.oauth2.params."+name, v)
 	}
 	return t
 }
@@ -131,12 +132,12 @@ func (t *tokens) drop(header string) {
 // somebody may mend the endpoint, or renew the secret in its file.
 func (t *tokens) fetch(ctx context.Context) (*oauth2.Token, string, error) {
 	var err error
-	if t.config.ClientSecret, err = t.secret.read(); err != nil {
+	if t.config.ClientSecret, err = t.secret.Read(); err != nil {
 		return nil, "", err
 	}
 	t.config.EndpointParams = url.Values{}
 	for name, s := range t.params {
-		text, err := s.read()
+		text, err := s.Read()
 		if err != nil {
 			return nil, "", err
 		}

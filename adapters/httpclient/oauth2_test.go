@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"sidestream/adapters"
+	"sidestream/adapters/secret"
+	"sidestream/adapters/tlsfiles/tlstest"
 )
 
 // tokenServer starts a token endpoint that counts its tokens: "token-1"….
@@ -31,7 +33,7 @@ func tokenServer(tb testing.TB, lifetime int) (*log, string) {
 
 func withOAuth(tokenURL string, edit func(*Options)) func(*Options) {
 	return func(o *Options) {
-		o.Auth.OAuth2 = &OAuth2{TokenURL: tokenURL, ClientID: "app", ClientSecret: Text("s:" + hidden)}
+		o.Auth.OAuth2 = &OAuth2{TokenURL: tokenURL, ClientID: "app", ClientSecret: secret.Text("s:" + hidden)}
 		if edit != nil {
 			edit(o)
 		}
@@ -51,7 +53,7 @@ func TestTokenIsKept(t *testing.T) {
 	got, server := serve(t, ok)
 	c := newClient(t, withOAuth(tokenURL+"/token?q=classified", func(o *Options) {
 		o.Auth.OAuth2.Scopes = []string{"read", "write"}
-		o.Auth.OAuth2.Params = map[string]Value{"audience": Text("legacy")}
+		o.Auth.OAuth2.Params = map[string]secret.Value{"audience": secret.Text("legacy")}
 	}))
 	get(t, c, server, http.Header{"Authorization": {"theirs"}})
 	equal(t, "token requests for somebody with credentials", len(asked.all()), 0)
@@ -138,7 +140,7 @@ func TestTokenSecretIsReadAgain(t *testing.T) {
 	asked, tokenURL := tokenServer(t, 1)
 	_, server := serve(t, ok)
 	path := write(t, "secret", "one\n")
-	c := newClient(t, withOAuth(tokenURL, func(o *Options) { o.Auth.OAuth2.ClientSecret = Value{File: path} }))
+	c := newClient(t, withOAuth(tokenURL, func(o *Options) { o.Auth.OAuth2.ClientSecret = secret.Value{File: path} }))
 	for _, text := range []string{"one", "two"} {
 		write(t, path, text)
 		get(t, c, server, nil)
@@ -180,7 +182,7 @@ func TestTokenFailures(t *testing.T) {
 	fails(t, newClient(t, withOAuth("http://127.0.0.1:1/?q=classified", nil)), server, "refused")
 	fails(t, newClient(t, withOAuth("http://"+raw(t, "HTTP/1.1 hunter2\r\n\r\n")+"/?q=classified", nil)), server, "not well-formed")
 	fails(t, newClient(t, withOAuth("https://127.0.0.1:1/", func(o *Options) { o.TLS.CA = write(t, "ca", hidden) })), server, "tls.ca")
-	fails(t, newClient(t, withOAuth("http://127.0.0.1:1/", func(o *Options) { o.Auth.OAuth2.ClientSecret = Value{File: "/does/not/exist"} })),
+	fails(t, newClient(t, withOAuth("http://127.0.0.1:1/", func(o *Options) { o.Auth.OAuth2.ClientSecret = secret.Value{File: "/does/not/exist"} })),
 		server, "auth.oauth2.client_secret", "/does/not/exist")
 	equal(t, "requests without a token", len(got.all()), 0)
 }
@@ -188,8 +190,8 @@ func TestTokenFailures(t *testing.T) {
 // TestTokenEndpointHasItsOwnAddress keeps what is the upstream's alone, its
 // socket and its name in TLS, from the token endpoint.
 func TestTokenEndpointHasItsOwnAddress(t *testing.T) {
-	a := newAuthority(t)
-	asked, endpoint := a.serveTLS(t, required, func(w http.ResponseWriter, _ *http.Request) {
+	a := tlstest.NewAuthority(t)
+	asked, endpoint := serveTLS(t, a, required, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, `{"access_token":"x"}`)
 	})
@@ -202,10 +204,10 @@ func TestTokenEndpointHasItsOwnAddress(t *testing.T) {
 	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got.add(r) })}}
 	server.Start()
 	defer server.Close()
-	cert, key := a.issue(t, "app")
+	cert, key := a.Issue(t, "app")
 	c := newClient(t, withOAuth(endpoint.URL, func(o *Options) {
 		o.UnixSocket = path
-		o.TLS.CA, o.TLS.ServerName = write(t, "ca", a.pem), "upstream.test"
+		o.TLS.CA, o.TLS.ServerName = write(t, "ca", a.PEM()), "upstream.test"
 		o.TLS.Cert, o.TLS.Key = write(t, "cert", cert), write(t, "key", key)
 	}))
 	get(t, c, "http://legacy.test", nil)

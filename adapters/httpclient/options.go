@@ -1,5 +1,10 @@
 package httpclient
 
+import (
+	"sidestream/adapters/secret"
+	"sidestream/adapters/tlsfiles"
+)
+
 // Options are how an adapter's requests are made. They are meant to be
 // inlined into the options of an adapter.
 type Options struct {
@@ -7,10 +12,12 @@ type Options struct {
 	// those that the adapter sets. "Host" is the host that is asked for, in
 	// place of the URL's. At most 100. Refused are those that
 	// [CheckHeader] refuses.
-	Headers map[string]Value `yaml:"headers"`
+	Headers map[string]secret.Value `yaml:"headers"`
 
 	Auth Auth `yaml:"auth"`
-	TLS  TLS  `yaml:"tls"`
+
+	// TLS is how connections to https URLs are secured.
+	TLS tlsfiles.Options `yaml:"tls"`
 
 	// Proxy is what requests go through. The zero value is what the
 	// environment says.
@@ -48,16 +55,16 @@ func (Redirects) Values() []string {
 
 // Auth are the credentials of requests. At most one of them is set.
 type Auth struct {
-	Basic  *Basic  `yaml:"basic"`
-	Bearer *Value  `yaml:"bearer"` // a token (RFC 6750)
-	OAuth2 *OAuth2 `yaml:"oauth2"`
+	Basic  *Basic        `yaml:"basic"`
+	Bearer *secret.Value `yaml:"bearer"` // a token (RFC 6750)
+	OAuth2 *OAuth2       `yaml:"oauth2"`
 }
 
 // Basic is a user and a password (RFC 7617). One of them may be empty, as
 // some APIs take a key for either.
 type Basic struct {
-	User     Value `yaml:"user"`
-	Password Value `yaml:"password"`
+	User     secret.Value `yaml:"user"`
+	Password secret.Value `yaml:"password"`
 }
 
 // OAuth2 gets tokens by client credentials (RFC 6749, section 4.4). A token
@@ -73,13 +80,13 @@ type OAuth2 struct {
 
 	// ClientSecret may be absent for clients that prove who they are by
 	// their certificate or by one of Params.
-	ClientSecret Value `yaml:"client_secret"`
+	ClientSecret secret.Value `yaml:"client_secret"`
 
 	Scopes []string `yaml:"scopes"` // at most 100
 
 	// Params are further parameters of the token request, such as
 	// "audience" or "resource". At most 100.
-	Params map[string]Value `yaml:"params"`
+	Params map[string]secret.Value `yaml:"params"`
 
 	// Style says how the client proves who it is (RFC 6749, section 2.3.1).
 	// Empty means auto.
@@ -100,38 +107,10 @@ func (Style) Values() []string {
 	return []string{string(styleAuto), string(styleHeader), string(styleParams)}
 }
 
-// TLS is how connections to https URLs are secured.
-type TLS struct {
-	CA   string `yaml:"ca"`   // PEM file of the authorities to trust, instead of the system's
-	Cert string `yaml:"cert"` // PEM file of the client's certificate, with its intermediates
-	Key  string `yaml:"key"`  // PEM file of Cert's private key, not encrypted
-
-	// ServerName is the name that the server's certificate must be for.
-	// Empty means the URL's host.
-	ServerName string `yaml:"server_name"`
-
-	// InsecureSkipVerify takes any certificate for the server's, so that
-	// anybody in between can read and change everything.
-	InsecureSkipVerify bool `yaml:"insecure_skip_verify"`
-
-	MinVersion Version `yaml:"min_version"` // the oldest version of the protocol that is spoken
-}
-
-// Version is one of TLS.
-type Version string
-
-const (
-	version12 Version = "1.2"
-	version13 Version = "1.3"
-)
-
-// Values implements [adapters.Choice].
-func (Version) Values() []string { return []string{string(version12), string(version13)} }
-
 // Defaults returns the options that hold when nothing is configured.
 func Defaults() Options {
 	return Options{
-		TLS:            TLS{MinVersion: version12},
+		TLS:            tlsfiles.Defaults(),
 		Redirects:      redirectsSameHost,
 		MaxRedirects:   5,
 		MaxConnections: 100,

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"sidestream/adapters/secret"
+	"sidestream/adapters/tlsfiles/tlstest"
 )
 
 // proxy starts a proxy that leads every request, tunneled or not, to one
@@ -61,15 +64,15 @@ func through(tb testing.TB, address string) Proxy {
 }
 
 func TestProxy(t *testing.T) {
-	a := newAuthority(t)
-	got, server := a.serveTLS(t, nil, ok)
+	a := tlstest.NewAuthority(t)
+	got, server := serveTLS(t, a, nil, ok)
 	address := server.Listener.Addr().String()
 	tunneled, proxyURL := proxy(t, address)
-	ca := write(t, "ca.pem", a.pem)
+	ca := write(t, "ca.pem", a.PEM())
 	client := func(user string) *Client {
 		return newClient(t, func(o *Options) {
 			o.TLS.CA, o.Proxy = ca, through(t, strings.Replace(proxyURL, "://", "://"+user+"@", 1))
-			o.Headers = map[string]Value{"X-Key": Text(hidden)}
+			o.Headers = map[string]secret.Value{"X-Key": secret.Text(hidden)}
 		})
 	}
 

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"sidestream/adapters"
+	"sidestream/adapters/secret"
+	"sidestream/adapters/tlsfiles/tlstest"
 )
 
 // to returns a handler that redirects everything but /end.
@@ -28,8 +30,8 @@ func to(status int, location string) http.HandlerFunc {
 // credentialed are options with a header and a token.
 func credentialed(redirects Redirects) func(*Options) {
 	return func(o *Options) {
-		bearer := Text("token-" + hidden)
-		o.Auth.Bearer, o.Headers, o.Redirects = &bearer, map[string]Value{"X-Key": Text(hidden), "Host": Text("legacy.test")}, redirects
+		bearer := secret.Text("token-" + hidden)
+		o.Auth.Bearer, o.Headers, o.Redirects = &bearer, map[string]secret.Value{"X-Key": secret.Text(hidden), "Host": secret.Text("legacy.test")}, redirects
 	}
 }
 
@@ -249,4 +251,6 @@ func TestPrepare(t *testing.T) {
 	want(t, "conditions of the first URL", got.last(t).Header, map[string]string{"If-None-Match": ""})
 }
 
-func certificatePEM(s *httptest.Server) string { return pemText("CERTIFICATE", s.Certificate().Raw) }
+func certificatePEM(s *httptest.Server) string {
+	return tlstest.PEM("CERTIFICATE", s.Certificate().Raw)
+}

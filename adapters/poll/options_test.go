@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sidestream/adapters"
-	"sidestream/adapters/httpclient"
+	"sidestream/adapters/secret"
 )
 
 var someRoute = adapters.Route{
@@ -40,12 +40,12 @@ func TestBadOptions(t *testing.T) {
 		{"type forges a field (W3)", func(o *Options) { o.Type = "a\ndata: b" }, "type", "one line"},
 		{"header forwarded and configured", func(o *Options) {
 			o.Forward = []string{"Cookie", "x-KEY"}
-			o.Client.Headers = map[string]httpclient.Value{"X-Key": httpclient.Text("hunter2")}
+			o.Client.Headers = map[string]secret.Value{"X-Key": secret.Text("hunter2")}
 		}, "forward[1]", "x-KEY is configured too"},
 		{"credentials forwarded and configured", func(o *Options) {
 			o.Forward = []string{"authorization"}
-			secret := httpclient.Text("hunter2")
-			o.Client.Auth.Bearer = &secret
+			token := secret.Text("hunter2")
+			o.Client.Auth.Bearer = &token
 		}, "forward[0]", "authorization is configured too"},
 		{"type reserved", func(o *Options) { o.Type = "stream.gap" }, "type", "reserved"},
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"sidestream/adapters"
-	"sidestream/adapters/httpclient"
+	"sidestream/adapters/secret"
 )
 
 // TestCredentialsStay: another host gets no credentials, not by way of a
@@ -33,9 +33,9 @@ func TestCredentialsStay(t *testing.T) {
 				http.Redirect(w, r, away.String()+"/all", http.StatusFound)
 			})
 			f := configure(t, adapters.Route{Path: "/doc", Upstream: home}, func(o *Options) {
-				secret := httpclient.Text("hunter2")
-				o.Client.Redirects, o.Client.Auth.Bearer = "any", &secret
-				o.Client.Headers = map[string]httpclient.Value{"X-Key": secret}
+				token := secret.Text("hunter2")
+				o.Client.Redirects, o.Client.Auth.Bearer = "any", &token
+				o.Client.Headers = map[string]secret.Value{"X-Key": token}
 				o.Forward, o.Select, o.Pages.Next = []string{"Cookie"}, ".items", next
 			})
 			s, err := f.Open(nil, adapters.Env{Credentials: http.Header{"Cookie": {"sid=hunter2"}}})

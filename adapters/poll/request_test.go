@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"sidestream/adapters"
-	"sidestream/adapters/httpclient"
 	"sidestream/adapters/poll/payload"
+	"sidestream/adapters/secret"
 )
 
 // TestRequestBody: an expression makes the body of the variables and the
@@ -354,7 +354,7 @@ func TestExplain(t *testing.T) {
 	})
 	f := configure(t, adapters.Route{Path: "/doc", Upstream: upstream}, func(o *Options) {
 		o.URL = "/doc?limit=5&api_key=hunter2&since={cursor}"
-		o.Client.Headers = map[string]httpclient.Value{"X-Key": httpclient.Text("hunter2")}
+		o.Client.Headers = map[string]secret.Value{"X-Key": secret.Text("hunter2")}
 		o.Select, o.Cursor.Next, o.Emit = ".items", ".next", emitPatch
 	})
 	for _, run := range []bool{false, true} {

@@ -1,0 +1,44 @@
+package tlsfiles
+
+import "sidestream/adapters"
+
+// Options are how connections are secured. They are comparable.
+type Options struct {
+	CA   string `yaml:"ca"`   // PEM file of the authorities to trust, instead of the system's
+	Cert string `yaml:"cert"` // PEM file of the client's certificate, with its intermediates
+	Key  string `yaml:"key"`  // PEM file of Cert's private key, not encrypted
+
+	// ServerName is the name that the server's certificate must be for.
+	// Empty means the host in its address.
+	ServerName string `yaml:"server_name"`
+
+	// InsecureSkipVerify takes any certificate for the server's, so that
+	// anybody in between can read and change everything.
+	InsecureSkipVerify bool `yaml:"insecure_skip_verify"`
+
+	MinVersion Version `yaml:"min_version"` // the oldest version of the protocol that is spoken
+}
+
+// Version is one of TLS.
+type Version string
+
+const (
+	version12 Version = "1.2"
+	version13 Version = "1.3"
+)
+
+// Values implements [adapters.Choice].
+func (Version) Values() []string { return []string{string(version12), string(version13)} }
+
+// Defaults returns the options that hold when nothing is configured.
+func Defaults() Options { return Options{MinVersion: version12} }
+
+// Check adds what is wrong with the options, which stand at path ("tls"), to c.
+// It does no I/O: files need not exist, as a routing table may be checked
+// elsewhere than where it is used.
+func (o *Options) Check(c *adapters.OptionErrors, path string) {
+	c.Refuse(o.Cert != "" && o.Key == "", path+".cert", "it needs its private key as %s.key", path)
+	c.Refuse(o.Key != "" && o.Cert == "", path+".key", "it needs its certificate as %s.cert", path)
+	c.Refuse(o.CA != "" && o.InsecureSkipVerify, path+".ca", "it has no effect with insecure_skip_verify; leave out one of the two")
+	c.OneOf(path+".min_version", string(o.MinVersion), o.MinVersion.Values()...)
+}
