@@ -61,25 +61,25 @@ func deliveryFaults() []fault {
 					return emit(e)
 				}
 			})
-		}, "live exclusive"},
+		}, "live exclusive compare seek"},
 		{"does not say where it is live", Replayable, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyEmit(u, liveAt(func(_, _ adapters.Position) adapters.Position { return "" }))
 		}, "live"},
 		{"says that it is live where it began", Replayable, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyEmit(u, liveAt(func(after, _ adapters.Position) adapters.Position { return after }))
-		}, "live"},
+		}, "live compare"},
 		{"says that it is live before the place", Replayable, func(_ testing.TB, u *Upstream, l *Log) {
 			faultyEmit(u, liveAt(func(_, here adapters.Position) adapters.Position {
 				return l.position(max(0, numberAfter(l, here)-1))
 			}))
-		}, "live"},
+		}, "live compare"},
 		{"says live in the middle of a change", Stateful, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyEmit(u, before(3, adapters.Event{Data: []byte("step")}, adapters.Event{Live: true}))
 		}, "state"},
 		{"goes on with another key in the middle of a change", Stateful, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyEmit(u, before(3, adapters.Event{Data: []byte("step")}, adapters.NewState("x", "other", []byte("0")), adapters.Event{Data: []byte("step")}))
 			faultyEmit(u, keyOf("other"))
-		}, "state"},
+		}, "state compare"},
 		{"starts with a step", Stateful, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyEmit(u, before(1, adapters.Event{Data: []byte("step")}))
 		}, "state"},

@@ -16,7 +16,7 @@ func positionFaults() []fault {
 		{"has positions that no client returns", Replayable, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyEmit(u, func(_ adapters.Position, emit emitFunc) emitFunc {
 				return func(e adapters.Event) error {
-					if !e.Live {
+					if !e.Live && e.Gap == nil {
 						e.Position += "\té"
 					}
 					return emit(e)
@@ -25,7 +25,7 @@ func positionFaults() []fault {
 			faultyAfter(u, func(after adapters.Position) adapters.Position {
 				return adapters.Position(strings.TrimSuffix(string(after), "\té"))
 			})
-		}, "positions"},
+		}, "positions compare"},
 		{"leaves out a position", Stateful, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyEmit(u, func(_ adapters.Position, emit emitFunc) emitFunc {
 				return func(e adapters.Event) error {
@@ -45,13 +45,13 @@ func positionFaults() []fault {
 					return emit(e)
 				}
 			})
-		}, "positions exclusive"},
+		}, "positions exclusive compare lost-expired"},
 		{"gives a step the position of the state before it", Stateful, func(_ testing.TB, u *Upstream, l *Log) {
 			faultyEmit(u, before(3, adapters.Event{Position: l.position(2)}))
-		}, "positions"},
+		}, "positions compare"},
 		{"gives a step the position of the state that it leads to", Stateful, func(_ testing.TB, u *Upstream, l *Log) {
 			faultyEmit(u, before(3, adapters.Event{Position: l.position(3)}))
-		}, "positions"},
+		}, "positions compare"},
 		{"has positions that it does not declare", Positionless, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyEmit(u, func(_ adapters.Position, emit emitFunc) emitFunc {
 				return func(e adapters.Event) error {
@@ -59,10 +59,10 @@ func positionFaults() []fault {
 					return emit(e)
 				}
 			})
-		}, "positions"},
+		}, "positions overflow"},
 		{"is replayable without positions", Replayable, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyCapabilities(u, func(c *adapters.Capabilities) { c.Positions = false })
-		}, "positions"},
+		}, "positions overflow compare"},
 		{"begins with the event of the position", Replayable, func(_ testing.TB, u *Upstream, l *Log) {
 			faultyEmit(u, func(after adapters.Position, emit emitFunc) emitFunc {
 				n := numberAfter(l, after)
@@ -74,7 +74,7 @@ func positionFaults() []fault {
 					return emit(e)
 				}
 			})
-		}, "exclusive live lost-expired"},
+		}, "exclusive live overflow seek lost-expired"},
 		{"sends a state again", Stateful, func(_ testing.TB, u *Upstream, l *Log) {
 			faultyAfter(u, func(after adapters.Position) adapters.Position {
 				if numberAfter(l, after) > 0 {
@@ -94,7 +94,7 @@ func positionFaults() []fault {
 					return emit(e)
 				}
 			})
-		}, "resume live lost-expired"},
+		}, "resume live seek lost-expired"},
 	}
 }
 
@@ -143,24 +143,25 @@ func lostFaults() []fault {
 				return after
 			})
 		}, "lost-foreign"},
-		{"jumps to what has not expired", Replayable, func(_ testing.TB, u *Upstream, _ *Log) {
-			faultyRun(u, func(next runFunc) runFunc {
-				return func(ctx context.Context, after adapters.Position, emit emitFunc) error {
-					err := next(ctx, after, emit)
-					var lost *adapters.PositionLostError
-					if errors.As(err, &lost) && lost.Reason == adapters.LostExpired {
-						return next(ctx, lost.Resume, emit)
-					}
-					return err
-				}
-			})
-		}, "lost-expired"},
+		{"jumps to what has not expired", Replayable, jumpsToWhatIsLeft, "lost-expired"},
 		{"counts what has expired wrongly", Replayable, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyLoss(u, adapters.LostExpired, func(lost *adapters.PositionLostError) error {
 				lost.Lost++
 				return lost
 			})
 		}, "lost-expired"},
+		{"does not say that it has expired", Bucket, func(_ testing.TB, u *Upstream, _ *Log) {
+			faultyLoss(u, adapters.LostExpired, func(lost *adapters.PositionLostError) error {
+				lost.Reason = adapters.LostUnknown
+				return lost
+			})
+		}, "lost-expired"},
+		{"does not say that it was recreated", Bucket, func(_ testing.TB, u *Upstream, _ *Log) {
+			faultyLoss(u, adapters.LostRecreated, func(lost *adapters.PositionLostError) error {
+				lost.Reason = adapters.LostUnknown
+				return lost
+			})
+		}, "lost-recreated"},
 		{"cannot tell a recreated upstream", Replayable, func(_ testing.TB, u *Upstream, l *Log) {
 			faultyAfter(u, func(after adapters.Position) adapters.Position {
 				if n := numberAfter(l, after); n > 0 {

@@ -29,7 +29,8 @@ type fault struct {
 func TestBroken(t *testing.T) {
 	caught := make(map[string]bool)
 	for _, f := range slices.Concat(
-		deliveryFaults(), emitFaults(), runFaults(), positionFaults(), lostFaults(), failureFaults(), openFaults(),
+		deliveryFaults(), overflowFaults(), keyFaults(), emitFaults(), runFaults(),
+		positionFaults(), compareFaults(), seekFaults(), lostFaults(), failureFaults(), openFaults(),
 	) {
 		caught[strings.Fields(f.fails)[0]] = true
 		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) {
@@ -64,6 +65,14 @@ func TestUnbroken(t *testing.T) {
 		{"stateful", Stateful, nothing, ""},
 		{"stateful, in steps", Stateful, inSteps, ""},
 		{"positionless", Positionless, nothing, ""},
+		{"bucket", Bucket, nothing, ""},
+		{"bucket that compacts", Bucket, compacting, ""},
+		{"bucket that tells its history", Bucket, func(_ testing.TB, u *Upstream, l *Log) {
+			u.History = true
+			faultyBeginning(u, l, func(events []adapters.Event) []adapters.Event { return events })
+		}, ""},
+		{"bucket that loses more positions than it must", Bucket, overcautious, ""},
+		{"bucket with a single state", Bucket, single, ""},
 		{"keyed, with an order for each key", Replayable, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyCapabilities(u, func(c *adapters.Capabilities) { c.Keyed = true })
 			faultyEmit(u, func(after adapters.Position, emit emitFunc) emitFunc {
@@ -156,6 +165,12 @@ func (f runFunc) Run(ctx context.Context, after adapters.Position, emit func(ada
 	return f(ctx, after, emit)
 }
 
+// seeking is a source made of functions that can seek.
+type seeking struct {
+	runFunc
+	seekFunc
+}
+
 // A faulty factory differs from the one within in what is set.
 type faulty struct {
 	adapters.Factory
@@ -186,12 +201,27 @@ func faultyCapabilities(u *Upstream, change func(c *adapters.Capabilities)) {
 
 // faultyRun wraps Run. wrap is called once for each source.
 func faultyRun(u *Upstream, wrap func(next runFunc) runFunc) {
+	faultySource(u, func(run runFunc, seek seekFunc) adapters.Source {
+		if run = wrap(run); seek == nil {
+			return run
+		}
+		return seeking{run, seek}
+	})
+}
+
+// faultySource replaces sources. replace is given what the source can do; seek
+// is nil if it cannot.
+func faultySource(u *Upstream, replace func(run runFunc, seek seekFunc) adapters.Source) {
 	faultyOpen(u, func(f adapters.Factory, vars adapters.Vars) (adapters.Source, error) {
 		src, err := f.Open(vars, adapters.Env{})
 		if err != nil {
 			return nil, err
 		}
-		return wrap(src.Run), nil
+		var seek seekFunc
+		if s, ok := src.(adapters.Seeker); ok {
+			seek = s.Seek
+		}
+		return replace(src.Run, seek), nil
 	})
 }
 
@@ -200,6 +230,18 @@ func faultyEmit(u *Upstream, wrap func(after adapters.Position, emit emitFunc) e
 	faultyRun(u, func(next runFunc) runFunc {
 		return func(ctx context.Context, after adapters.Position, emit emitFunc) error {
 			return next(ctx, after, wrap(after, emit))
+		}
+	})
+}
+
+// faultyEvent changes events, or loses those for which change is false.
+func faultyEvent(u *Upstream, change func(after adapters.Position, e *adapters.Event) bool) {
+	faultyEmit(u, func(after adapters.Position, emit emitFunc) emitFunc {
+		return func(e adapters.Event) error {
+			if !change(after, &e) {
+				return nil
+			}
+			return emit(e)
 		}
 	})
 }

@@ -2,7 +2,6 @@ package adaptertest
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"sidestream/adapters"
@@ -48,14 +47,14 @@ func checkSlowEmit(t *trial) {
 	})
 	t.awaitLive(s)
 	t.publishAside(1, 1)
-	t.await(s, "number 1", func(got []record) bool { return t.complete(got, 1, 1) })
+	t.await(s, "number 1", func(got []record) bool { return t.complete(s, got, 1, 1) })
 	rest <- t.publishAside(2, many)
 	t.expect(s, 1, many)
 }
 
 // isPublished reports whether e is an event that the suite has published.
 func (t *trial) isPublished(e adapters.Event) bool {
-	if e.Live || t.isStep(e) {
+	if t.kindOf(e) != numbered {
 		return false
 	}
 	n, err := t.Number(e)
@@ -76,11 +75,10 @@ func checkLive(t *trial) {
 		s := t.run(t.open(), positions[i], nil)
 		t.awaitLive(s)
 		got := t.stop(s)
-		live := slices.IndexFunc(got, func(r record) bool { return r.Live })
-		if i < few && !t.complete(got[:live], i+1, few) {
+		if i < few && !t.complete(s, beforeLive(got), i+1, few) {
 			t.Errorf("Run after event %d: got %v, want no Live notice before number %d", i, numbers(got), few)
 		}
-		switch at := got[live].Position; {
+		switch at := only(live, got)[0].Position; {
 		case !t.Replayable:
 		case at == "":
 			t.Errorf("Run after event %d: got a Live notice without a position, want one", i)

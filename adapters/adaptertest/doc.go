@@ -33,18 +33,40 @@
 //   - with replayable positions or with state: "exclusive", "resume" and,
 //     for positions that another upstream gave out, "lost-foreign";
 //   - replayable only: "concurrent";
-//   - with [Upstream.Expire], "lost-expired"; with [Upstream.Recreate],
-//     "lost-recreated"; with [Upstream.Fail], "failure", "recovery" and
-//     "reason"; with [Upstream.Break], "permanent"; with [Upstream.End],
-//     "end"; with variables named in the [Harness], "hostile".
+//   - with [adapters.Capabilities.Compare]: "compare"; if Seekable: "seek"
+//     and "seek-error", which go by [adapters.Event.Time];
+//   - with [Upstream.Key], "keys"; with [Upstream.Expire], "lost-expired";
+//     with [Upstream.Recreate], "lost-recreated"; with [Upstream.Delete],
+//     "deletion"; with [Upstream.Overflow], "overflow"; with [Upstream.Fail],
+//     "failure", "recovery" and "reason"; with [Upstream.Break], "permanent";
+//     with [Upstream.End], "end"; with variables named in the [Harness],
+//     "hostile".
 //
-// A source with replayable positions has to deliver every event exactly once
-// and in order, those of one key if it is [adapters.Capabilities.Keyed]. One
-// that has state and cannot be replayed may leave out states that were
-// replaced before it saw them, but never the last. It may spread a change
-// over several events: those without State are steps to the one that has it,
-// which has to follow before anything else does. They stand for no number, and
-// have a position of their own or none.
+// What a source has to deliver follows from its capabilities:
+//
+//   - One without state delivers every event exactly once and in order, those
+//     of one key if it is [adapters.Capabilities.Keyed].
+//   - One that has state and cannot be replayed may leave out states that
+//     were replaced before it saw them, but never the last.
+//   - One that has state and can be replayed, such as a key-value bucket,
+//     delivers every change while it runs. Of what happened before it was
+//     started, as far as it is behind the position that it was given, it
+//     delivers the newest event of each key, deletions included, and may leave
+//     out those that were replaced. Without a position it begins with the
+//     newest state of each key that is there, and with nothing of one that was
+//     deleted, in the order of their positions, so that a Run can be resumed
+//     among them as well. A position that it does not know is lost, as that of
+//     any replayable source; one that has expired is lost if a key's newest
+//     event has gone with it, and otherwise may be.
+//
+// A source that has state may spread a change over several events: those
+// without State are steps to the one that has it, which has to follow before
+// anything else does. They stand for no number, and have a position of their
+// own or none.
+//
+// Deletions ([adapters.State.Gone]) and Gap notices ([adapters.Event.Gap])
+// are expected where the suite has made them happen, in "deletion" and
+// "overflow", and reported anywhere else.
 //
 // Every source has to emit a Live notice: it is how the suite, like the
 // supervisor, knows that a source listens.

@@ -70,7 +70,7 @@ func checkLate(t *trial) {
 	t.awaitLive(third)
 	t.publish(1, few)
 	t.await(third, "what happens next", func(got []record) bool {
-		return t.complete(got, few, few) || t.Publish == nil && len(events(got)) >= few
+		return t.complete(third, got, few, few) || t.Publish == nil && len(events(got)) >= few
 	})
 	t.stop(third)
 	for _, s := range []*session{canceled, refused, third} {

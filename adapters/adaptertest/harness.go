@@ -49,10 +49,34 @@ type Upstream struct {
 	Publish func(ctx context.Context, i int) error
 
 	// Number tells which number e was published as; 0 stands for a state
-	// that was there before. It is not called for Live notices, nor for the
-	// events without State of a source that has it. It may be called
+	// that was there before. It is not called for notices and deletions, nor
+	// for the events without State of a source that has it. It may be called
 	// concurrently and keeps nothing of e.
 	Number func(e adapters.Event) (int, error)
+
+	// Key tells which key number i is published to, as the source is to give
+	// it in Event.Key. Sources that are Replayable, Stateful and Keyed need
+	// it, since it says which numbers have been replaced.
+	Key func(i int) string
+
+	// Delete deletes the key that number i was published to.
+	Delete func(ctx context.Context, i int) error
+
+	// Compacts says that the upstream may drop a state as soon as its key
+	// has a newer one, so that a source gets it only if it is in time.
+	Compacts bool
+
+	// History says that sources which are Replayable and Stateful begin,
+	// without a position, with all the states that are at hand, and not just
+	// with the newest of each key.
+	History bool
+
+	// Overflow publishes the numbers from first on, to one key, until some
+	// of them must be lost to a source that is held up in emit all the while.
+	// It returns the last number, and does not wait for the source. The bound
+	// that it breaks has to have room for the 40 numbers that the suite
+	// publishes at a time where nothing may be lost.
+	Overflow func(ctx context.Context, first int) (last int, err error)
 
 	// Fail makes the upstream fail in a way that may pass, for Runs under
 	// way and for those to come, and Recover ends that. Set both or none.
@@ -92,6 +116,9 @@ func Run(t *testing.T, h Harness) {
 	if sample.Factory == nil || sample.Number == nil || (sample.Fail == nil) != (sample.Recover == nil) {
 		t.Fatal("adaptertest: the harness lacks Factory, Number, or one of Fail and Recover")
 	}
+	if p := (profile{h, sample, sample.Factory.Capabilities()}); p.keepsStates() && p.Keyed && p.Key == nil {
+		t.Fatal("adaptertest: the harness lacks Key, which sources that are Replayable, Stateful and Keyed need")
+	}
 	for _, c := range checks() {
 		if !c.applies(h, sample) {
 			continue
@@ -99,79 +126,5 @@ func Run(t *testing.T, h Harness) {
 		t.Run(c.name, func(t *testing.T) {
 			c.try(t, h, func() *Upstream { return h.Start(t) })
 		})
-	}
-}
-
-// A check puts one promise to the test.
-type check struct {
-	name string
-	when func(p profile) bool // nil: always
-	run  func(t *trial)
-}
-
-// A profile is what decides on the promises that apply.
-type profile struct {
-	Harness
-	*Upstream
-	adapters.Capabilities
-}
-
-// resumes reports whether a Run can go on from a position.
-func (p profile) resumes() bool { return p.Replayable || p.Stateful }
-
-// conflates reports whether the source may leave out states that were
-// replaced.
-func (p profile) conflates() bool { return p.Stateful && !p.Replayable }
-
-func (c check) applies(h Harness, u *Upstream) bool {
-	return c.when == nil || c.when(profile{h, u, u.Factory.Capabilities()})
-}
-
-// try runs the check on an upstream that start prepares.
-func (c check) try(t tb, h Harness, start func() *Upstream) {
-	t.Helper()
-	trial := newTrial(t, h, start)
-	defer trial.stopAll()
-	c.run(trial)
-}
-
-// checks returns all promises, in the order in which an adapter's author will
-// want to keep them.
-func checks() []check {
-	return []check{
-		{"open", nil, checkOpen},
-		{"ingest", nil, checkIngest},
-		{"hostile", func(p profile) bool { return len(p.Segments)+len(p.Tokens)+len(p.Hostile) > 0 }, checkHostile},
-
-		{"order", nil, checkOrder},
-		{"slow-emit", nil, checkSlowEmit},
-		{"live", nil, checkLive},
-		{"positions", nil, checkPositions},
-		{"state", nil, checkState},
-
-		{"serial", nil, checkSerial},
-		{"late", nil, checkLate},
-		{"emit-error", nil, checkEmitError},
-		{"keep", nil, checkKeep},
-		{"own", nil, checkOwn},
-
-		{"cancel", nil, checkCancel},
-		{"leak", nil, checkLeak},
-
-		{"again", nil, checkAgain},
-		{"exclusive", profile.resumes, checkExclusive},
-		{"resume", profile.resumes, checkResume},
-		{"concurrent", func(p profile) bool { return p.Replayable }, checkConcurrent},
-
-		{"lost-malformed", nil, checkLostMalformed},
-		{"lost-foreign", profile.resumes, checkLostForeign},
-		{"lost-expired", func(p profile) bool { return p.Replayable && p.Expire != nil }, checkLostExpired},
-		{"lost-recreated", func(p profile) bool { return p.Replayable && p.Recreate != nil }, checkLostRecreated},
-
-		{"failure", func(p profile) bool { return p.Fail != nil }, checkFailure},
-		{"recovery", func(p profile) bool { return p.Fail != nil }, checkRecovery},
-		{"reason", func(p profile) bool { return p.Fail != nil || p.Break != nil }, checkReason},
-		{"permanent", func(p profile) bool { return p.Break != nil }, checkPermanent},
-		{"end", func(p profile) bool { return p.End != nil }, checkEnd},
 	}
 }

@@ -1,13 +1,8 @@
 package adaptertest
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 
 	"sidestream/adapters"
@@ -28,6 +23,12 @@ const (
 
 	// Positionless sources deliver what is appended while they run.
 	Positionless
+
+	// Bucket sources take the newest event of each key for its state. They
+	// start with the states of the keys that are there and then deliver
+	// every event. From a position they deliver what follows it, deletions
+	// included, and leave out what had been replaced when they started.
+	Bucket
 )
 
 // A Log is an upstream in memory. Its zero value is an empty, healthy,
@@ -39,12 +40,15 @@ type Log struct {
 	Form Form
 
 	// What follows is guarded by mu. Events are numbered from 1 in each
-	// incarnation: events[i] is number expired+i+1.
+	// incarnation: events[i] is number expired+i+1. One that was dropped is a
+	// Gap of 1 in its place.
 	mu          sync.Mutex
 	incarnation int
 	expired     int
 	events      []adapters.Event
 	steps       map[int][]adapters.Event // to the event with this number, without State
+	newest      map[string]int           // in a Bucket: number of each key's newest event
+	compacted   int                      // up to here, what is not the newest of its key is gone
 	failure     error
 	stalled     bool
 	ended       bool
@@ -52,19 +56,16 @@ type Log struct {
 	changed     chan struct{} // closed and forgotten at each change; nil if nobody waits
 }
 
-// Append adds events. It sets their positions, and in the Stateful form the
-// State of those that have none, and keeps copies.
+// Append adds events. It sets their positions, and in the forms with state
+// the State of those that have none, and keeps copies.
 func (l *Log) Append(events ...adapters.Event) {
 	l.change(func() {
 		for _, e := range events {
 			e = clone(e)
-			if e.Position = ""; l.Form != Positionless {
-				e.Position = l.position(l.end() + 1)
+			if l.hasState() && e.State == nil {
+				e.State = &adapters.State{Type: e.Type, Data: slices.Clone(e.Data)}
 			}
-			if l.Form == Stateful && e.State == nil {
-				e.State = &adapters.State{Type: e.Type, Data: e.Data}
-			}
-			l.events = append(l.events, e)
+			l.add(e)
 		}
 	})
 }
@@ -84,15 +85,35 @@ func (l *Log) AppendSteps(events ...adapters.Event) {
 			l.steps = map[int][]adapters.Event{}
 		}
 		l.steps[l.end()+1] = steps
-		e := clone(events[last])
-		e.Position = l.position(l.end() + 1)
-		l.events = append(l.events, e)
+		l.add(clone(events[last]))
+	})
+}
+
+// Delete takes key away from a Bucket, by an event with State.Gone that has
+// neither type nor data. For one that has, Append an event with that State.
+func (l *Log) Delete(key string) {
+	l.Append(adapters.Event{Key: key, State: &adapters.State{Gone: true}})
+}
+
+// Drop adds n events that no reader gets: one that comes to their place is
+// given a Gap notice instead, with the reason overflow and the number of those
+// that it finds there. It panics on a log with state, where what is newer
+// makes up for what was lost.
+func (l *Log) Drop(n int) {
+	if l.hasState() {
+		panic("adaptertest: events of a log with state can't be dropped")
+	}
+	l.change(func() {
+		for range n {
+			l.add(adapters.Event{Gap: &adapters.Gap{Reason: adapters.LostOverflow, Lost: 1}})
+		}
 	})
 }
 
 // Expire drops the oldest n events, or all if there are fewer. Positions
-// before the last that was dropped are lost. A Stateful log keeps its newest
-// event whatever n is, since that is its state.
+// before the last that was dropped are lost; in a Bucket they are lost only
+// for as long as one of those that follow them is its key's newest. A Stateful
+// log keeps its newest event whatever n is, since that is its state.
 func (l *Log) Expire(n int) {
 	l.change(func() {
 		n = min(n, len(l.events))
@@ -105,12 +126,16 @@ func (l *Log) Expire(n int) {
 	})
 }
 
+// Compact drops from a Bucket all events but the newest of each key. No
+// position is lost by it.
+func (l *Log) Compact() { l.change(func() { l.compacted = l.end() }) }
+
 // Recreate empties the log and begins another incarnation of it, in which no
 // position of an earlier one is known.
 func (l *Log) Recreate() {
 	l.change(func() {
 		l.incarnation++
-		l.expired, l.events, l.steps = 0, nil, nil
+		l.expired, l.events, l.steps, l.newest, l.compacted = 0, nil, nil, nil, 0
 	})
 }
 
@@ -134,11 +159,7 @@ func (l *Log) Running() int {
 	return l.running
 }
 
-// Factory returns a factory whose sources all read this log. It holds the
-// values of variables to the rules of [adapters.Vars.Segment] and takes no
-// further notice of them.
-func (l *Log) Factory() adapters.Factory { return logFactory{l} }
-
+// change calls f with the log locked and wakes those that wait for a change.
 func (l *Log) change(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -146,116 +167,6 @@ func (l *Log) change(f func()) {
 	if l.changed != nil {
 		close(l.changed)
 		l.changed = nil
-	}
-}
-
-// end returns the number of the last event.
-func (l *Log) end() int { return l.expired + len(l.events) }
-
-// position returns the position right after event number n.
-func (l *Log) position(n int) adapters.Position {
-	return adapters.Position(fmt.Sprintf("%s.%d.%d", l.Name, l.incarnation, n))
-}
-
-type logFactory struct{ log *Log }
-
-// Capabilities implements [adapters.Factory].
-func (f logFactory) Capabilities() adapters.Capabilities {
-	switch f.log.Form {
-	case Replayable:
-		return adapters.Capabilities{Positions: true, Replayable: true}
-	case Stateful:
-		return adapters.Capabilities{Positions: true, Stateful: true}
-	default:
-		return adapters.Capabilities{}
-	}
-}
-
-// Open implements [adapters.Factory].
-func (f logFactory) Open(vars adapters.Vars, _ adapters.Env) (adapters.Source, error) {
-	for name := range vars {
-		if _, err := vars.Segment(name); err != nil {
-			return nil, err
-		}
-	}
-	return logSource(f), nil
-}
-
-type logSource struct{ log *Log }
-
-// Run implements [adapters.Source].
-func (s logSource) Run(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) error {
-	s.log.change(func() { s.log.running++ })
-	defer s.log.change(func() { s.log.running-- })
-	c := cursor{log: s.log, after: after}
-	for {
-		event, wait, err := c.next()
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(err, errEnded):
-			return nil
-		case err != nil:
-			return err
-		case event != nil:
-			if err := emit(*event); err != nil {
-				return err
-			}
-			continue
-		}
-		select {
-		case <-wait:
-		case <-ctx.Done():
-		}
-	}
-}
-
-var errEnded = errors.New("the log has ended")
-
-// A cursor is one Run's place in a log.
-type cursor struct {
-	log   *Log
-	after adapters.Position
-
-	placed      bool // what follows is set
-	incarnation int
-	number      int              // of the last event that was taken
-	pending     []adapters.Event // what is left of it to be delivered
-	live        bool             // the Live notice was given
-}
-
-// next returns the next event or notice, or a channel that is closed when
-// there may be one.
-func (c *cursor) next() (*adapters.Event, <-chan struct{}, error) {
-	l := c.log
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.stalled {
-		return nil, l.wait(), nil
-	}
-	if l.failure != nil {
-		return nil, nil, l.failure
-	}
-	if len(c.pending) > 0 {
-		return c.resume(), nil, nil
-	}
-	if err := c.place(); err != nil {
-		return nil, nil, err
-	}
-	switch {
-	case c.number < l.end():
-		return c.take(), nil, nil
-	case l.ended:
-		return nil, nil, errEnded
-	case !c.live:
-		c.live = true
-		notice := adapters.Event{Live: true}
-		if l.Form != Positionless {
-			notice.Position = l.position(c.number)
-		}
-		return &notice, nil, nil
-	default:
-		return nil, l.wait(), nil
 	}
 }
 
@@ -267,99 +178,42 @@ func (l *Log) wait() <-chan struct{} {
 	return l.changed
 }
 
-// take returns the event after c, of which there is at least one, and moves
-// c past it.
-func (c *cursor) take() *adapters.Event {
-	l := c.log
-	last := c.number
-	c.number++
-	if l.Form == Stateful {
-		c.number = l.end()
+// add appends e, which passes to the log.
+func (l *Log) add(e adapters.Event) {
+	if e.Position = ""; l.Form != Positionless {
+		e.Position = l.position(l.end() + 1)
 	}
-	e := clone(l.events[c.number-l.expired-1])
-	if l.Form == Stateful && (last == 0 || c.number != last+1) {
-		// The reader lacks what a change would change.
-		e.Type, e.Data = e.State.Type, slices.Clone(e.State.Data)
-		return &e
-	}
-	for _, step := range l.steps[c.number] {
-		c.pending = append(c.pending, clone(step))
-	}
-	c.pending = append(c.pending, e)
-	return c.resume()
-}
-
-// resume returns the next of the events that are pending.
-func (c *cursor) resume() *adapters.Event {
-	e := c.pending[0]
-	c.pending = c.pending[1:]
-	return &e
-}
-
-// place finds where c is to begin, and checks that the log still holds what
-// comes after it.
-func (c *cursor) place() error {
-	l := c.log
-	if !c.placed {
-		n, err := l.locate(c.after)
-		if err != nil {
-			return err
+	l.events = append(l.events, e)
+	if l.Form == Bucket {
+		if l.newest == nil {
+			l.newest = make(map[string]int)
 		}
-		c.placed, c.incarnation, c.number = true, l.incarnation, n
+		l.newest[e.Key] = l.end()
 	}
-	switch {
-	case l.Form == Stateful && c.incarnation != l.incarnation:
-		c.incarnation, c.number = l.incarnation, 0
-	case c.incarnation != l.incarnation:
-		return l.lost(adapters.LostRecreated, -1)
-	case l.Form != Stateful && c.number < l.expired:
-		return l.lost(adapters.LostExpired, int64(l.expired-c.number))
-	}
-	return nil
 }
 
-// locate returns the number of the event that position after follows. A
-// stateful log takes any position but its newest for one before its state.
-func (l *Log) locate(after adapters.Position) (int, error) {
-	switch {
-	case l.Form == Stateful && after == l.position(l.end()):
-		return l.end(), nil
-	case l.Form == Stateful:
-		return 0, nil
-	case after == "":
-		return l.end(), nil
-	case l.Form == Positionless:
-		return 0, l.lost(adapters.LostUnknown, -1)
-	}
-	rest, ok := strings.CutPrefix(string(after), l.Name+".")
-	incarnation, number, _ := strings.Cut(rest, ".")
-	i, err1 := strconv.Atoi(incarnation)
-	n, err2 := strconv.Atoi(number)
-	switch {
-	case !ok || err1 != nil || err2 != nil || n < 0:
-		return 0, l.lost(adapters.LostUnknown, -1)
-	case i != l.incarnation:
-		return 0, l.lost(adapters.LostRecreated, -1)
-	case n > l.end():
-		return 0, l.lost(adapters.LostUnknown, -1)
-	}
-	return n, nil
-}
+// end returns the number of the last event.
+func (l *Log) end() int { return l.expired + len(l.events) }
 
-func (l *Log) lost(reason adapters.LostReason, n int64) error {
-	lost := &adapters.PositionLostError{Reason: reason, Lost: n}
-	if l.Form == Replayable {
-		lost.Resume = l.position(l.expired)
-	}
-	return lost
-}
+// event returns event number n, which must be at hand.
+func (l *Log) event(n int) *adapters.Event { return &l.events[n-l.expired-1] }
+
+func (l *Log) hasState() bool { return l.Form == Stateful || l.Form == Bucket }
+
+func (l *Log) replays() bool { return l.Form == Replayable || l.Form == Bucket }
 
 // clone returns a copy of e that shares nothing with it that a reader could
 // change, except what Meta's values refer to.
 func clone(e adapters.Event) adapters.Event {
 	e.Data = slices.Clone(e.Data)
 	if e.State != nil {
-		e.State = &adapters.State{Type: e.State.Type, Data: slices.Clone(e.State.Data)}
+		state := *e.State
+		state.Data = slices.Clone(state.Data)
+		e.State = &state
+	}
+	if e.Gap != nil {
+		gap := *e.Gap
+		e.Gap = &gap
 	}
 	e.Headers = maps.Clone(e.Headers)
 	for name, values := range e.Headers {

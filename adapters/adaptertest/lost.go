@@ -57,22 +57,56 @@ func (t *trial) unknown(after adapters.Position, last int) {
 }
 
 // checkLostExpired: a position is lost as soon as the event right after it
-// is no longer there.
+// is no longer there. One of a source that keeps states need not be, as long
+// as all that is no longer there has been replaced.
 func checkLostExpired(t *trial) {
-	const gone = 3
-	positions := t.fill(2 * few)
-	t.do("expire events", func(ctx context.Context) error { return t.Expire(ctx, gone) })
-	for i := 1; i < gone; i++ {
-		err := t.lost(positions[i], gone+1, 2*few)
-		if err.Reason != adapters.LostExpired {
-			t.Errorf("Run after event %d: got reason %q, want %q", i, err.Reason, adapters.LostExpired)
+	const last = 2 * few
+	positions := t.fill(last)
+	for _, gone := range []int{3, last - 1} {
+		t.do("expire events", func(ctx context.Context) error { return t.Expire(ctx, gone) })
+		for i := 1; i < gone; i++ {
+			if t.keepsStates() && !t.forgotten(i, gone) && t.goesOn(positions[i], gone+1, last) {
+				continue
+			}
+			err := t.lost(positions[i], gone+1, last)
+			if err.Reason != adapters.LostExpired {
+				t.Errorf("Run after event %d: got reason %q, want %q", i, err.Reason, adapters.LostExpired)
+			}
+			if want := int64(gone - i); err.Lost >= 0 && err.Lost != want {
+				t.Errorf("Run after event %d: got %d events lost, want %d or a negative number", i, err.Lost, want)
+			}
 		}
-		if want := int64(gone - i); err.Lost >= 0 && err.Lost != want {
-			t.Errorf("Run after event %d: got %d events lost, want %d or a negative number", i, err.Lost, want)
+		s := t.run(t.open(), positions[gone], nil)
+		t.expect(s, gone+1, last)
+	}
+}
+
+// forgotten reports whether one of the numbers behind i, up to gone, is the
+// state of a key, so that who has those up to i only cannot do without it.
+func (t *trial) forgotten(i, gone int) bool {
+	for n := i + 1; n <= gone; n++ {
+		if !t.replaced(n) {
+			return true
 		}
 	}
-	s := t.run(t.open(), positions[gone], nil)
-	t.expect(s, gone+1, 2*few)
+	return false
+}
+
+// goesOn reports whether a Run after the given position does not say that it
+// is lost, and if so checks that it delivers the numbers from first to last.
+func (t *trial) goesOn(after adapters.Position, first, last int) bool {
+	t.Helper()
+	s := t.run(t.open(), after, nil)
+	s.until(patience, func(got []record) bool { return t.complete(s, got, first, last) })
+	select {
+	case <-s.done:
+		if errors.Is(s.err, adapters.ErrPositionLost) {
+			return false
+		}
+	default:
+	}
+	t.expect(s, first, last)
+	return true
 }
 
 // checkLostRecreated: a position doesn't outlive what it is a position of.

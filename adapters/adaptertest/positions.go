@@ -5,8 +5,8 @@ import (
 )
 
 // checkPositions: positions are valid tokens, unique unless they name a
-// state, and set on every event that is not a step or, if the adapter has
-// none, on nothing.
+// state, and set on every event that is neither a step nor a notice or, if
+// the adapter has none, on nothing.
 func checkPositions(t *trial) {
 	if t.Replayable && !t.Positions {
 		t.Errorf("got Capabilities with Replayable alone, want Positions as well")
@@ -33,7 +33,7 @@ func checkPositions(t *trial) {
 
 func (t *trial) checkTokens(got []record) {
 	t.Helper()
-	const step = -1 // in place of a number
+	const aStep = -1 // in place of a number
 	numberAt := make(map[adapters.Position]int)
 	for _, r := range got {
 		at, seen := numberAt[r.Position]
@@ -42,16 +42,18 @@ func (t *trial) checkTokens(got []record) {
 			t.Errorf("event %d: got position %q from an adapter without positions, want none", r.number, r.Position)
 		case !r.Position.Valid():
 			t.Errorf("event %d: got position %q, want a valid one (see Position.Valid)", r.number, r.Position)
-		case r.Live || !t.Positions || r.step && r.Position == "":
+		case r.kind == live || r.kind == gap || !t.Positions || r.kind == step && r.Position == "":
 		case r.Position == "":
 			t.Errorf("event %d: got no position, want one on every event", r.number)
-		case seen && (r.step || !t.Stateful), seen && at == step:
+		case seen && (r.kind == step || !t.conflates()), seen && at == aStep:
 			t.Errorf("event %d: got position %q, which event %d had, want one of its own", r.number, r.Position, at)
 		}
-		if r.step {
-			numberAt[r.Position] = step
-		} else if !r.Live {
+		switch r.kind {
+		case step:
+			numberAt[r.Position] = aStep
+		case numbered, deletion:
 			numberAt[r.Position] = r.number
+		case live, gap:
 		}
 	}
 }

@@ -69,6 +69,9 @@ func checkResume(t *trial) {
 	t.awaitLive(last)
 	t.publish(few+1, 2*few)
 	t.expect(last, few+1, 2*few)
+	if t.keepsStates() {
+		t.checkResumeWithin()
+	}
 }
 
 // checkConcurrent: Runs of one source do not disturb one another.

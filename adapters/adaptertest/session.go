@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"sidestream/adapters"
 )
@@ -20,15 +21,44 @@ type session struct {
 	records []record      // in the order in which emit was called
 	changed chan struct{} // closed and replaced when there is another record
 	late    int           // calls of emit after Run had returned
+	live    bool          // a Live notice was emitted
+	begun   int           // the last number that was published before it
 }
 
 // A record is an event as it was emitted.
 type record struct {
 	adapters.Event // as the source handed it over
 	copy           adapters.Event
+	kind           kind
 	whole          bool
-	step           bool // a part of a change, and not the last
-	number         int
+	number         int // of a numbered event; otherwise 0
+}
+
+// A kind says what an event stands for.
+type kind int
+
+const (
+	numbered kind = iota // for a number
+	step                 // for a part of a change, and not the last
+	deletion             // for the end of a key
+	live                 // for a Live notice
+	gap                  // for a Gap notice
+)
+
+// kindOf tells what e stands for.
+func (p profile) kindOf(e adapters.Event) kind {
+	switch {
+	case e.Gap != nil:
+		return gap
+	case e.Live:
+		return live
+	case e.State != nil && e.State.Gone:
+		return deletion
+	case p.Stateful && e.State == nil:
+		return step
+	default:
+		return numbered
+	}
 }
 
 // A hook is called within emit, after the event was recorded. Its error is
@@ -51,7 +81,7 @@ func (t *trial) runIn(ctx context.Context, src adapters.Source, after adapters.P
 	}
 	t.sessions = append(t.sessions, s)
 	emit := func(e adapters.Event) error {
-		if err := s.record(e, t.isStep(e), t.Number); err != nil {
+		if err := s.record(e, t); err != nil {
 			return err
 		}
 		if h == nil {
@@ -66,13 +96,11 @@ func (t *trial) runIn(ctx context.Context, src adapters.Source, after adapters.P
 	return s
 }
 
-// isStep reports whether e is a part of a change, and not the last.
-func (t *trial) isStep(e adapters.Event) bool { return t.Stateful && !e.Live && e.State == nil }
-
-func (s *session) record(e adapters.Event, step bool, number func(adapters.Event) (int, error)) error {
-	r := record{Event: e, copy: clone(e), whole: e.Whole(), step: step}
-	if !e.Live && !step {
-		n, err := number(e)
+// record adds e to what was emitted.
+func (s *session) record(e adapters.Event, t *trial) error {
+	r := record{Event: e, copy: clone(e), kind: t.kindOf(e), whole: e.Whole()}
+	if r.kind == numbered {
+		n, err := t.Number(e)
 		if err != nil {
 			return fmt.Errorf("the harness finds no number in %q: %w", e.Data, err)
 		}
@@ -85,10 +113,33 @@ func (s *session) record(e adapters.Event, step bool, number func(adapters.Event
 		s.late++
 	default:
 	}
+	if r.kind == live && !s.live {
+		s.live, s.begun = true, t.published()
+	}
 	s.records = append(s.records, r)
 	close(s.changed)
 	s.changed = make(chan struct{})
 	return nil
+}
+
+// until waits until ok holds of what s has emitted, its Run has returned or
+// the time is up. It returns what s has emitted, and whether ok holds of it.
+func (s *session) until(limit time.Duration, ok func(got []record) bool) (got []record, holds bool) {
+	timeout := time.After(limit)
+	for {
+		got, changed := s.emitted()
+		if ok(got) {
+			return got, true
+		}
+		select {
+		case <-changed:
+		case <-s.done:
+			got, _ = s.emitted()
+			return got, ok(got)
+		case <-timeout:
+			return got, false
+		}
+	}
 }
 
 // emitted returns what was emitted so far, and a channel that is closed when
@@ -99,21 +150,44 @@ func (s *session) emitted() ([]record, <-chan struct{}) {
 	return slices.Clip(s.records), s.changed // append leaves alone what is there
 }
 
+// precedes reports whether number n was published before s had caught up.
+func (s *session) precedes(n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.live || n <= s.begun
+}
+
 // events returns the records that stand for numbers.
-func events(got []record) []record {
-	return slices.DeleteFunc(slices.Clone(got), func(r record) bool { return r.Live || r.step })
+func events(got []record) []record { return only(numbered, got) }
+
+// only returns the records of a kind.
+func only(k kind, got []record) []record {
+	return slices.DeleteFunc(slices.Clone(got), func(r record) bool { return r.kind != k })
+}
+
+// beforeLive returns the records before the first Live notice, or all if there
+// is none.
+func beforeLive(got []record) []record {
+	if i := slices.IndexFunc(got, func(r record) bool { return r.kind == live }); i >= 0 {
+		return got[:i]
+	}
+	return got
 }
 
 // numbers returns what to show of got in a message.
 func numbers(got []record) []string {
 	list := make([]string, 0, len(got))
 	for _, r := range got {
-		switch {
-		case r.Live:
+		switch r.kind {
+		case live:
 			list = append(list, "live")
-		case r.step:
+		case step:
 			list = append(list, "step")
-		default:
+		case deletion:
+			list = append(list, "deletion")
+		case gap:
+			list = append(list, fmt.Sprintf("gap of %d", r.Gap.Lost))
+		case numbered:
 			list = append(list, strconv.Itoa(r.number))
 		}
 	}

@@ -1,8 +1,8 @@
 package adaptertest
 
-// checkState: a stateful source begins with whole states, the newest, and
-// spreads no change over more events than one without saying at once what they
-// lead to; any other has State on none.
+// checkState: a stateful source begins with whole states, the newest, those
+// of all keys if it keeps them, and spreads no change over more events than
+// one without saying at once what they lead to; any other has State on none.
 func checkState(t *trial) {
 	s := t.run(t.open(), "", nil)
 	t.awaitLive(s)
@@ -18,6 +18,9 @@ func checkState(t *trial) {
 	t.expect(late, 1, few)
 	t.awaitLive(late)
 	t.checkStates(t.stop(late), "started on a state that is there: ")
+	if t.keepsStates() {
+		t.checkBeginning("")
+	}
 }
 
 // checkStates looks at what was emitted since the source began without a
@@ -28,22 +31,20 @@ func (t *trial) checkStates(got []record, when string) {
 	var steps []record             // of a change that isn't complete
 	for _, r := range got {
 		switch {
-		case len(steps) > 0 && (r.Live || r.Key != steps[0].Key):
+		case len(steps) > 0 && (r.kind == live || r.Key != steps[0].Key):
 			t.Errorf("%sgot %v after an event without State, want one of its key that has it", when, numbers([]record{r}))
-		case r.Live:
+		case r.kind == live || r.kind == deletion || r.kind == gap:
 		case !t.Stateful && r.State != nil:
 			t.Errorf("%sevent %d: got a State from an adapter without state, want none", when, r.number)
 		case t.Stateful && !begun[r.Key] && !r.whole:
 			t.Errorf("%sevent %d, the first of its key: got a change, want a whole state", when, r.number)
 		}
-		if r.step {
+		if r.kind == step {
 			steps = append(steps, r)
 		} else {
 			steps = nil
 		}
-		if !r.Live {
-			begun[r.Key] = true
-		}
+		begun[r.Key] = begun[r.Key] || r.kind == step || r.kind == numbered
 	}
 	if len(steps) > 0 {
 		t.Errorf("%sgot %d events without State at the end, want one that has it right behind them", when, len(steps))

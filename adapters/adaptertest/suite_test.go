@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -34,6 +36,7 @@ func TestLog(t *testing.T) {
 
 // inSteps makes u publish each number but the first as a change in steps.
 func inSteps(_ testing.TB, u *Upstream, l *Log) {
+	faultyCapabilities(u, func(c *adapters.Capabilities) { c.Compare = stepCompare(l.compare) })
 	whole := u.Publish
 	u.Publish = func(ctx context.Context, i int) error {
 		if i == 1 {
@@ -42,9 +45,27 @@ func inSteps(_ testing.TB, u *Upstream, l *Log) {
 		state := fmt.Append(nil, i)
 		l.AppendSteps(
 			adapters.Event{Type: "change", Data: []byte("first")},
-			adapters.Event{Type: "change", Data: []byte("second"), Position: adapters.Position(fmt.Sprint("step.", i))},
+			adapters.Event{Type: "change", Data: []byte("second"), Position: "step/" + l.position(i)},
 			adapters.Event{Type: "change", Data: []byte("last"), State: &adapters.State{Data: state}})
 		return nil
+	}
+}
+
+// stepCompare adds to compare the positions that inSteps gives to steps: that
+// of one of number i is right before number i's.
+func stepCompare(compare func(a, b adapters.Position) (int, bool)) func(a, b adapters.Position) (int, bool) {
+	return func(a, b adapters.Position) (int, bool) {
+		m, isStep1 := strings.CutPrefix(string(a), "step/")
+		n, isStep2 := strings.CutPrefix(string(b), "step/")
+		order, ok := compare(adapters.Position(m), adapters.Position(n))
+		switch {
+		case order != 0 || isStep1 == isStep2:
+			return order, ok
+		case isStep1:
+			return -1, ok
+		default:
+			return 1, ok
+		}
 	}
 }
 
@@ -56,7 +77,9 @@ func TestSelfMade(t *testing.T) {
 }
 
 func forms() map[string]Form {
-	return map[string]Form{"replayable": Replayable, "stateful": Stateful, "positionless": Positionless}
+	return map[string]Form{
+		"replayable": Replayable, "stateful": Stateful, "positionless": Positionless, "bucket": Bucket,
+	}
 }
 
 const address = "10.1.2.3:4222"
@@ -80,11 +103,7 @@ func upstreamOf(log *Log) *Upstream {
 		Factory: log.Factory(),
 		Vars:    adapters.Vars{"user": "ann"},
 		Publish: func(_ context.Context, i int) error {
-			log.Append(adapters.Event{
-				Data:    []byte(strconv.Itoa(i)),
-				Headers: map[string][]string{"Number": {strconv.Itoa(i)}},
-				Meta:    map[string]any{"number": i},
-			})
+			log.Append(event(log, i))
 			return nil
 		},
 		Number: number,
@@ -101,12 +120,48 @@ func upstreamOf(log *Log) *Upstream {
 		Private: []string{address, "10.1.2.3"},
 		End:     func(context.Context) error { log.End(); return nil },
 	}
-	if log.Form == Replayable {
-		u.Expire = func(_ context.Context, n int) error { log.Expire(n); return nil }
+	if log.replays() {
+		var expired int
+		u.Expire = func(_ context.Context, n int) error {
+			log.Expire(n - expired)
+			expired = n
+			return nil
+		}
 		u.Recreate = func(context.Context) error { log.Recreate(); return nil }
+	}
+	if log.Form == Bucket {
+		u.Key = key
+		u.Delete = func(_ context.Context, i int) error { log.Delete(key(i)); return nil }
+	}
+	if !log.hasState() {
+		u.Overflow = func(_ context.Context, first int) (int, error) {
+			log.Append(event(log, first))
+			log.Drop(2) // two losses that a reader finds as one
+			log.Drop(1)
+			log.Append(event(log, first+4), event(log, first+5))
+			log.Drop(2)
+			return first + 7, nil
+		}
 	}
 	return u
 }
+
+// event returns what number i is published to log as.
+func event(log *Log, i int) adapters.Event {
+	e := adapters.Event{
+		Data:    []byte(strconv.Itoa(i)),
+		Time:    time.Date(2026, time.January, 2, 3, 4, i, 0, time.UTC),
+		Headers: map[string][]string{"Number": {strconv.Itoa(i)}},
+		Meta:    map[string]any{"number": i},
+	}
+	if log.Form == Bucket {
+		e.Key = key(i)
+	}
+	return e
+}
+
+// key returns the key that number i is published to.
+func key(i int) string { return fmt.Sprint("key", i%3) }
 
 // number reads the number that an event's data, or its state's, consist of.
 func number(e adapters.Event) (int, error) {

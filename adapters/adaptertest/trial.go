@@ -3,8 +3,8 @@ package adaptertest
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sidestream/adapters"
@@ -26,11 +26,22 @@ type trial struct {
 
 	sessions []*session
 	aside    sync.WaitGroup // what else was started
+
+	newest  atomic.Int64   // the last number that was published
+	deleted map[string]int // by key, the last number that was published before it was deleted
+
+	lossy    bool // Gap notices are expected
+	deleting bool // so are deletions
 }
 
 func newTrial(t tb, h Harness, start func() *Upstream) *trial {
 	u := start()
-	return &trial{tb: t, profile: profile{h, u, u.Factory.Capabilities()}, start: start}
+	return &trial{
+		tb:      t,
+		profile: profile{h, u, u.Factory.Capabilities()},
+		start:   start,
+		deleted: make(map[string]int),
+	}
 }
 
 // open opens a source of the trial's upstream.
@@ -58,6 +69,7 @@ func (t *trial) do(what string, f func(context.Context) error) {
 func (t *trial) publish(first, last int) {
 	t.Helper()
 	for i := first; i <= last && t.Publish != nil; i++ {
+		t.publishing(i)
 		t.do(fmt.Sprintf("publish %d", i), func(ctx context.Context) error { return t.Publish(ctx, i) })
 	}
 }
@@ -72,6 +84,7 @@ func (t *trial) publishAside(first, last int) <-chan struct{} {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		for i := first; i <= last && t.Publish != nil && ctx.Err() == nil; i++ {
+			t.publishing(i)
 			_ = t.Publish(ctx, i) // what matters is what a source makes of it
 		}
 	})
@@ -95,7 +108,7 @@ func (t *trial) fill(n int) []adapters.Position {
 		switch {
 		case !begun:
 			positions[0] = r.Position
-		case !r.Live && !r.step && r.number <= n:
+		case r.kind == numbered && r.number <= n:
 			positions[r.number] = r.Position
 		}
 	}
@@ -106,7 +119,7 @@ func (t *trial) fill(n int) []adapters.Position {
 func (t *trial) awaitLive(s *session) {
 	t.Helper()
 	t.await(s, "a Live notice", func(got []record) bool {
-		return slices.ContainsFunc(got, func(r record) bool { return r.Live })
+		return len(only(live, got)) > 0
 	})
 }
 
@@ -119,10 +132,10 @@ func (t *trial) expect(s *session, first, last int) {
 	if t.conflates() {
 		want = fmt.Sprintf("number %d", last)
 	}
-	got := t.await(s, want, func(got []record) bool { return t.complete(got, first, last) })
+	got := t.await(s, want, func(got []record) bool { return t.complete(s, got, first, last) })
 	newest := make(map[string]int) // by key, if keys have an order each
 	for _, r := range got {
-		if r.Live || r.step || r.number < first || t.Publish == nil && r.number > last {
+		if r.kind != numbered || r.number < first || t.Publish == nil && r.number > last {
 			continue
 		}
 		var key string
@@ -141,18 +154,19 @@ func (t *trial) expect(s *session, first, last int) {
 	}
 }
 
-// complete reports whether got holds all that a source must deliver of the
-// numbers from first to last.
-func (t *trial) complete(got []record, first, last int) bool {
-	missing := make(map[int]bool)
-	for i := first; i <= last; i++ {
-		missing[i] = !t.conflates() || i == last
-	}
+// complete reports whether got holds all that a source must deliver to s of
+// the numbers from first to last.
+func (t *trial) complete(s *session, got []record, first, last int) bool {
+	delivered := make(map[int]bool)
 	for _, r := range got {
-		missing[r.number] = false // that of a notice or a step is 0
+		delivered[r.number] = true
 	}
-	for _, is := range missing {
-		if is {
+	for i := first; i <= last; i++ {
+		switch {
+		case delivered[i]:
+		case t.conflates() && i < last:
+		case t.keepsStates() && (t.Compacts || s.precedes(i)) && t.replaced(i):
+		default:
 			return false
 		}
 	}
@@ -162,23 +176,17 @@ func (t *trial) complete(got []record, first, last int) bool {
 // await waits until ok holds of what s has emitted, and returns that.
 func (t *trial) await(s *session, what string, ok func(got []record) bool) []record {
 	t.Helper()
-	timeout := time.After(patience)
-	for {
-		got, changed := s.emitted()
-		if ok(got) {
-			return got
-		}
-		select {
-		case <-changed:
-		case <-s.done:
-			if got, _ := s.emitted(); ok(got) {
-				return got
-			}
-			t.Fatalf("got %v, then Run returned %v; want %s", numbers(got), s.err, what)
-		case <-timeout:
-			t.Fatalf("got %v after %v, want %s", numbers(got), patience, what)
-		}
+	got, holds := s.until(patience, ok)
+	if holds {
+		return got
 	}
+	select {
+	case <-s.done:
+		t.Fatalf("got %v, then Run returned %v; want %s", numbers(got), s.err, what)
+	default:
+		t.Fatalf("got %v after %v, want %s", numbers(got), patience, what)
+	}
+	return nil
 }
 
 // awaitReturn waits until s's Run has returned by itself, and returns its
@@ -220,5 +228,20 @@ func (t *trial) stopAll() {
 	case <-stopped:
 	case <-time.After(patience):
 		t.Errorf("Run had not returned %v after its context was done, want it to return", patience)
+	}
+	t.checkUnexpected()
+}
+
+// checkUnexpected reports what sources emit only if something happens that
+// this trial did not make happen.
+func (t *trial) checkUnexpected() {
+	for _, s := range t.sessions {
+		got, _ := s.emitted()
+		if notices := only(gap, got); len(notices) > 0 && !t.lossy {
+			t.Errorf("got a Gap notice, %+v, want none where nothing is lost; all: %v", *notices[0].Gap, numbers(got))
+		}
+		if gone := only(deletion, got); len(gone) > 0 && !t.deleting {
+			t.Errorf("got a deletion of key %q, want none where none is deleted; all: %v", gone[0].Key, numbers(got))
+		}
 	}
 }
