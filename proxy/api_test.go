@@ -69,7 +69,7 @@ func (a *api) adapter() adapters.Adapter {
 	}
 	return adapters.New("api", func() options { return options{} },
 		func(o options, _ adapters.Route) (adapters.Factory, error) {
-			return capable{apiFactory{a}, adapters.Capabilities{Positions: true, Stateful: true, Forward: o.Forward}}, nil
+			return capable{Factory: apiFactory{a}, can: adapters.Capabilities{Positions: true, Stateful: true, Forward: o.Forward}}, nil
 		})
 }
 

@@ -15,10 +15,11 @@ func (l *loader) checkCapabilities(n *yaml.Node, path string, r *Route) bool {
 	switch {
 	case can.Changes:
 		for _, f := range []struct{ name, expression string }{
-			{"each", r.Event.Each}, {"where", r.Event.Where}, {"data", r.Event.Data}, {"key", r.Event.Key}, {"id", r.Event.ID},
+			{"event.each", r.Event.Each}, {"event.where", r.Event.Where}, {"event.data", r.Event.Data},
+			{"event.key", r.Event.Key}, {"event.id", r.Event.ID}, {"key", r.Key},
 		} {
 			if f.expression != "" {
-				ok = complain("event."+f.name, "%[1]s delivers changes to a document, which an expression can't rewrite; %[1]s.select shapes the document instead", r.Adapter)
+				ok = complain(f.name, "%[1]s delivers changes to a document, which an expression can't rewrite; %[1]s.select shapes the document instead", r.Adapter)
 			}
 		}
 	case can.Stateful && r.mapping.Splits():
@@ -26,8 +27,8 @@ func (l *loader) checkCapabilities(n *yaml.Node, path string, r *Route) bool {
 	}
 	if can.Always {
 		const always = `"always" needs a route with just one stream, `
-		if len(r.vars) > 0 {
-			ok = complain(r.Adapter+".always", always+"but each set of variables (%s) has its own; leave them out, or this", strings.Join(r.vars, ", "))
+		if len(r.sourceVars) > 0 {
+			ok = complain(r.Adapter+".always", always+"but each set of variables (%s) has its own; leave them out, or this", strings.Join(r.sourceVars, ", "))
 		}
 		if len(can.Forward) > 0 {
 			ok = complain(r.Adapter+".always", always+"but clients with other credentials (%s) have others; leave out one of the two", strings.Join(can.Forward, ", "))
@@ -37,10 +38,47 @@ func (l *loader) checkCapabilities(n *yaml.Node, path string, r *Route) bool {
 		ok = complain("event.id", "%s has positions of its own, by which clients resume; another id would lose them", r.Adapter)
 	}
 	if r.Slow == SlowLatest && !can.Stateful && !can.Keyed && !r.mapping.SetsKey() {
-		ok = complain("slow", `"latest" keeps the newest event of each key, but %s has no keys; add event.key`, r.Adapter)
+		ok = complain("slow", `"latest" keeps the newest event of each key, but %s has no keys; add "key"`, r.Adapter)
 	}
 	if can.Stateful && !can.Keyed && !can.Changes && r.mapping.SetsKey() {
-		ok = complain("event.key", "%s delivers the one state of a document; with keys, earlier states would stand beside it", r.Adapter)
+		option := "event.key"
+		if r.Event.Key == "" {
+			option = "key"
+		}
+		ok = complain(option, "%s delivers the one state of a document; with keys, earlier states would stand beside it", r.Adapter)
+	}
+	return l.checkKeys(n, path, r) && ok
+}
+
+// checkKeys complains of options about keys, and how clients begin, that have
+// nothing to work on.
+func (l *loader) checkKeys(n *yaml.Node, path string, r *Route) bool {
+	complain := l.complainer(n, path)
+	can := r.factory.Capabilities()
+	keyed := can.Keyed || r.mapping.SetsKey()
+	ok := true
+	switch {
+	case r.matcher == nil:
+	case can.Stateful && !can.Keyed:
+		ok = complain("match", "%s delivers the one state of a document, which has no key to match", r.Adapter)
+	case !keyed:
+		ok = complain("match", `%s has no keys; add "key", an expression such as .user`, r.Adapter)
+	}
+	if r.Key != "" && r.matcher == nil && !r.Latest && r.Slow != SlowLatest {
+		ok = complain("key", `has no effect without "match", "latest" or "slow: latest"`)
+	}
+	if r.Latest {
+		switch {
+		case can.Stateful:
+			ok = complain("latest", "%s delivers states, and a new client always gets the current ones; leave this out", r.Adapter)
+		case !keyed:
+			ok = complain("latest", `%s has no keys; add "key", an expression such as .id`, r.Adapter)
+		case r.History.Replay != 0:
+			ok = complain("history.replay", `a new client begins with the newest event of each key ("latest"); leave out one of the two`)
+		}
+	}
+	if r.Since && !can.Seekable {
+		ok = complain("since", "%s can't tell where a time is", r.Adapter)
 	}
 	if can.Stateful && r.History.Replay != 0 {
 		ok = complain("history.replay", "%s delivers states, and a new client always gets the current one; leave this out", r.Adapter)

@@ -73,7 +73,7 @@ func TestCapabilities(t *testing.T) {
 			}
 			registry := adapters.NewRegistry(adapters.New("log", func() options { return options{} },
 				func(options, adapters.Route) (adapters.Factory, error) {
-					return capable{(&adaptertest.Log{}).Factory(), tt.can}, nil
+					return capable{Factory: (&adaptertest.Log{}).Factory(), can: tt.can}, nil
 				}))
 			_, err := Parse("f", []byte("listen: :1\nroutes:"+tt.table), registry, strictyaml.References{})
 			var got []string

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 
 	"github.com/rs/zerolog"
 
@@ -21,15 +22,17 @@ type catchup struct {
 // catchupItem is an event, a gap, or a mere position.
 type catchupItem struct {
 	entry feed.Entry
-	live  string // upstream has no more up to here
+	at    string // the place that is reached; empty: that of the entry
+	live  bool   // the upstream has no more up to there
 }
 
 // catchupBuffer is how many events a private run may be ahead of its client.
 const catchupBuffer = 64
 
-// catchUp starts a private run after the given id. The caller drains items
-// until it is closed or calls stop, and in any case calls stop.
-func (s *stream) catchUp(ctx context.Context, id string) *catchup {
+// catchUp starts a private run after the given id, for a client that gets the
+// events of key to. The caller drains items until it is closed or calls stop,
+// and in any case calls stop.
+func (s *stream) catchUp(ctx context.Context, id, to string) *catchup {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &catchup{
 		items:  make(chan catchupItem, catchupBuffer),
@@ -39,7 +42,7 @@ func (s *stream) catchUp(ctx context.Context, id string) *catchup {
 	after, skip := mapping.Join(id)
 	p := &privateRun{
 		refiner: newRefiner(s.endpoint.Route, s.vars), stream: s,
-		sampled: s.sampled(), items: c.items, prev: after, skip: skip,
+		sampled: s.sampled(), items: c.items, prev: after, skip: skip, to: to,
 	}
 	go func() {
 		defer close(c.items)
@@ -62,7 +65,8 @@ type privateRun struct {
 	sampled zerolog.Logger
 	items   chan<- catchupItem
 	prev    adapters.Position
-	skip    int // events of the first message that the client has already
+	skip    int    // events of the first message that the client has already
+	to      string // the key of the events that the client gets
 }
 
 func (p *privateRun) emit(ctx context.Context, e adapters.Event) error {
@@ -70,28 +74,68 @@ func (p *privateRun) emit(ctx context.Context, e adapters.Event) error {
 	if e.Position != "" {
 		p.prev = e.Position
 	}
-	if e.Live {
-		return p.send(ctx, catchupItem{live: string(e.Position)})
+	switch {
+	case e.Live:
+		return p.send(ctx, catchupItem{at: string(e.Position), live: true})
+	case e.Gap != nil:
+		return p.gap(ctx, &feed.Gap{Reason: e.Gap.Reason, Requested: string(prev), Resumed: string(e.Position), Lost: p.stream.endpoint.share(e.Gap.Lost)})
 	}
 	events, err := p.refine(ctx, &e, prev)
 	skip := min(p.skip, len(events))
 	p.skip = 0
+	sent := false
 	for i := skip; err == nil && i < len(events); i++ {
+		if !p.isFor(events[i].To) {
+			continue
+		}
 		var block []byte
-		if block, err = feed.Encode(&events[i]); err == nil {
+		if block, err = feed.Encode(&events[i].Event); err == nil {
+			sent = true
 			if err := p.send(ctx, catchupItem{entry: feed.Entry{ID: string(events[i].Position), Block: block}}); err != nil {
 				return err
 			}
 		}
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err()
+	case err != nil:
+		return p.refuse(ctx, &e, prev, err)
+	case !sent:
+		return p.pass(ctx, string(e.Position))
+	default:
+		return nil
 	}
-	if err != nil {
-		g := p.stream.refused(&e, prev, err, p.sampled)
-		return p.send(ctx, catchupItem{entry: feed.Entry{Gap: &g}})
+}
+
+// isFor reports whether the client gets events of this key.
+func (p *privateRun) isFor(key string) bool { return p.route.matcher == nil || key == p.to }
+
+// refuse tells the client of an event that can't be delivered, if it may have
+// been for it.
+func (p *privateRun) refuse(ctx context.Context, e *adapters.Event, prev adapters.Position, err error) error {
+	g := p.stream.refused(e, prev, err, p.sampled)
+	refused, ok := errors.AsType[*refusal](err)
+	switch {
+	case !ok || !refused.keyed:
+		g.Lost = p.stream.endpoint.share(g.Lost)
+	case refused.to != p.to:
+		return nil
 	}
-	return nil
+	return p.gap(ctx, &g)
+}
+
+func (p *privateRun) gap(ctx context.Context, g *feed.Gap) error {
+	return p.send(ctx, catchupItem{entry: feed.Entry{Gap: g}})
+}
+
+// pass lets the client know of a place that it has reached without an event,
+// if that brings it into the feed.
+func (p *privateRun) pass(ctx context.Context, at string) error {
+	if _, joins := p.stream.feeds.After(p.to, at); at == "" || !joins {
+		return nil
+	}
+	return p.send(ctx, catchupItem{at: at})
 }
 
 func (p *privateRun) send(ctx context.Context, i catchupItem) error {

@@ -45,14 +45,16 @@ const batchSize = 64
 
 // client is one connection: a cursor into a stream's feed.
 type client struct {
-	*stream
+	*seat
 	out *sink
 
-	requested string // the id that the client came with, as it came
-	id        string // the id that the client has now; empty if there is none that could be sent back
+	requested string    // the id that the client came with, as it came
+	since     time.Time // or else from when on it wants events; zero: from now
+	id        string    // the id that the client has now; empty if there is none that could be sent back
 
 	cursor   feed.Cursor
-	waiting  bool        // for the stream's first state
+	beyond   string      // the client has what comes up to this id; empty once it is passed
+	waiting  bool        // for the stream's state
 	caughtUp bool        // was once at the end of the feed
 	idle     bool        // waits there, with nothing written since
 	told     sourceState // what the client knows of the source
@@ -65,21 +67,22 @@ type client struct {
 	closing  <-chan struct{} // nil once noticed
 }
 
-// newClient returns a client that begins at start if it brings no id.
-func newClient(s *stream, out *sink, start feed.Cursor, requested string) *client {
+// newClient returns a client that sits at at and begins where from says.
+func newClient(at *seat, out *sink, from origin) *client {
 	c := &client{
-		stream:    s,
+		seat:      at,
 		out:       out,
-		cursor:    start,
-		requested: requested,
+		cursor:    at.start,
+		requested: from.id,
+		since:     from.since,
 		told:      sourceFresh,
-		draining:  s.endpoint.server.draining,
-		closing:   s.endpoint.closing,
+		draining:  at.endpoint.server.draining,
+		closing:   at.endpoint.closing,
 	}
-	if eventstream.ValidID(requested) {
-		c.id = requested
+	if eventstream.ValidID(from.id) {
+		c.id = from.id
 	}
-	if age := time.Duration(s.endpoint.MaxAge); age > 0 {
+	if age := time.Duration(at.endpoint.MaxAge); age > 0 {
 		c.leaveAt, c.leaveFor = time.Now().Add(age-rand.N(age/10+1)), leftMaxAge
 	}
 	return c
@@ -90,11 +93,9 @@ func (c *client) run(ctx context.Context) departure {
 	c.timer = time.NewTimer(c.untilDue())
 	defer c.timer.Stop()
 
-	if replay := c.start(); replay {
-		if why := c.replay(ctx); why != "" {
-			_ = c.out.flush() // it leaves either way
-			return why
-		}
+	if why := c.begin(ctx); why != "" {
+		_ = c.out.flush() // it leaves either way
+		return why
 	}
 	for {
 		changed, why := c.step()
@@ -110,39 +111,57 @@ func (c *client) run(ctx context.Context) departure {
 	}
 }
 
-// start finds the client's place in the feed. It reports whether the way
-// there is a private replay.
-func (c *client) start() (replay bool) {
-	if c.requested == "" && !c.can.Stateful {
-		return false // where it is
+// begin brings the client to its place in the feed, or says why it leaves
+// before.
+func (c *client) begin(ctx context.Context) departure {
+	if c.requested == "" && !c.since.IsZero() {
+		if why := c.seek(ctx); why != "" {
+			return why
+		}
 	}
-	if cursor, ok := c.feed.After(c.requested); ok && c.requested != "" {
+	if c.requested == "" {
+		if c.can.Stateful || c.endpoint.Latest {
+			c.await()
+		}
+		return ""
+	}
+	if cursor, ok := c.feeds.After(c.to, c.requested); ok {
 		c.cursor = cursor
-		return false
+		return ""
 	}
 	switch {
-	case c.can.Stateful:
-		c.waiting = true
-		c.cursor = c.feed.Tail(-1)
 	case c.can.Replayable:
-		return true
+		return c.replay(ctx)
+	case c.can.Stateful:
+		c.await()
 	default:
 		c.lose()
 	}
-	return false
+	return ""
+}
+
+// await makes the client wait for the current state, to begin with that.
+func (c *client) await() {
+	c.waiting = true
+	c.cursor = c.feed.Tail(-1)
 }
 
 // lose announces that what follows the requested id can't be had, and goes
-// on from the oldest event at hand.
+// on from the oldest event at hand, or from the current state if clients
+// begin with one.
 func (c *client) lose() {
 	g := feed.Gap{Reason: adapters.LostUnknown, Requested: c.requested, Lost: -1}
 	c.cursor = c.feed.Tail(-1)
-	if expired := c.feed.Expired(c.requested); expired != nil {
+	if expired := c.feeds.Expired(c.to, c.requested); expired != nil {
 		g.Reason, g.Resumed, g.Lost = adapters.LostExpired, expired.ResumeID, expired.Lost
 		c.cursor = expired.Resume
 	}
 	if g.Lost != 0 {
 		c.announce(&g)
+	}
+	if c.can.Stateful || c.endpoint.Latest {
+		c.requested = ""
+		c.await()
 	}
 }
 
@@ -189,6 +208,9 @@ func (c *client) write(entries []feed.Entry) {
 			break
 		}
 		e := &entries[i]
+		if e.Gap == nil && c.has(e.ID) {
+			continue
+		}
 		if e.Gap != nil {
 			c.scratch = appendGap(c.scratch[:0], c.id, e.Gap)
 			c.out.write(c.scratch)
@@ -201,14 +223,30 @@ func (c *client) write(entries []feed.Entry) {
 	c.endpoint.metrics.sent(events, c.out.bytes-before)
 }
 
+// has reports whether the client has the event with this id already, since a
+// private replay has brought it further than the feed.
+func (c *client) has(id string) bool {
+	if c.beyond == "" {
+		return false
+	}
+	if order, ok := c.endpoint.order(id, c.beyond); ok && order <= 0 {
+		return true
+	}
+	c.beyond = ""
+	return false
+}
+
 // startFromState gives a client that waits for it the current state, or what
 // follows the state that it has, once there is one.
 func (c *client) startFromState() {
 	if !c.waiting {
 		return
 	}
-	if cursor, ok := c.feed.After(c.requested); ok && c.requested != "" {
+	if cursor, ok := c.feeds.After(c.to, c.requested); ok && c.requested != "" {
 		c.cursor, c.waiting = cursor, false
+		return
+	}
+	if c.fromPieces() && !c.settled.Load() {
 		return
 	}
 	c.waiting = !c.jump(feed.Cursor{})

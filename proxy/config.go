@@ -122,8 +122,15 @@ type Route struct {
 	Adapter string
 	Options
 
+	Key    string
+	Match  string
+	Latest bool
+	Since  bool
+
 	line        int
 	vars        []string     // all variables
+	sourceVars  []string     // those that tell the route's sources apart: all but those of Match
+	matcher     *matcher     // of Match; nil if clients get the events of all keys
 	expressions []Expression // those of Event, as written
 	fingerprint string
 	factory     adapters.Factory
@@ -156,6 +163,28 @@ type route struct {
 	// Query are request parameters that are variables, like those of the
 	// path.
 	Query []string `yaml:"query"`
+
+	// Key is an expression like those of event: the key of an event, as text
+	// or a number, by which clients are matched with it. Of the events of one
+	// key the newest stands for the others, unless event.key or a state says
+	// which do. Default: the key that the source gives.
+	Key string `yaml:"key"`
+
+	// Match makes one source serve clients with different values of
+	// variables: each gets the events whose key is this text, in which
+	// "{name}" is a variable of the route. Variables that stand here are not
+	// for the source. Default: clients get the events of all keys.
+	Match string `yaml:"match"`
+
+	// Latest lets a new client begin with the newest event of each key, or
+	// of its own key if the route has a match. Sources with state do so in
+	// any case.
+	Latest bool `yaml:"latest"`
+
+	// Since lets a client that comes for the first time say in the request
+	// parameter "since" from when on it wants events: a time as in RFC 3339,
+	// or milliseconds since 1970.
+	Since bool `yaml:"since"`
 
 	Options `yaml:",inline"`
 	Rest    rest `yaml:",rest"`
@@ -236,10 +265,13 @@ type Options struct {
 
 func defaultOptions() Options {
 	return Options{
-		Event:        mapping.DefaultSpec(),
-		Retry:        seconds(3),
-		Heartbeat:    Heartbeat{Every: seconds(15)},
-		History:      History{Events: 1024, Bytes: 8 << 20, Keys: 10_000, KeyBytes: 64 << 20},
+		Event:     mapping.DefaultSpec(),
+		Retry:     seconds(3),
+		Heartbeat: Heartbeat{Every: seconds(15)},
+		History: History{
+			Events: 1024, Bytes: 8 << 20, Keys: 10_000, KeyBytes: 64 << 20,
+			Idle: Idle{Events: 100_000, Bytes: 64 << 20},
+		},
 		Linger:       seconds(10),
 		LiveMarker:   LiveMarkerAuto,
 		End:          End{ID: "-1", Event: typeEnd, Data: "{}"},
@@ -290,6 +322,16 @@ type History struct {
 	// Replay is how much of it a client gets that comes for the first time:
 	// none (the default), all, or a number of events.
 	Replay Replay `yaml:"replay"`
+
+	Idle Idle `yaml:"idle"`
+}
+
+// Idle bounds what a stream that matches clients by key remembers, in all, of
+// keys that no client reads. The other bounds of the history are for each key.
+type Idle struct {
+	Events int               `yaml:"events"` // default 100000
+	Bytes  adapters.Size     `yaml:"bytes"`  // as written to clients; default 64MiB
+	Age    adapters.Duration `yaml:"age"`    // of a key's newest event; default 0: any
 }
 
 // Replay is a number of events; -1 means all.

@@ -110,7 +110,7 @@ func (d *document) send(e adapters.Event) {
 func (d *document) adapter() adapters.Adapter {
 	return adapters.New("document", func() struct{} { return struct{}{} },
 		func(struct{}, adapters.Route) (adapters.Factory, error) {
-			return capable{documentFactory{d}, adapters.Capabilities{Positions: true, Stateful: true}}, nil
+			return capable{Factory: documentFactory{d}, can: adapters.Capabilities{Positions: true, Stateful: true}}, nil
 		})
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"sidestream/adapters"
-	"sidestream/proxy/feed"
 )
 
 // endpoint is a route as it is served: its open streams and their clients.
@@ -20,6 +19,7 @@ type endpoint struct {
 	can     adapters.Capabilities
 	server  *Server
 	metrics *routeMetrics
+	order   func(a, b string) (order int, ok bool) // of ids; nil if they have none
 	log     zerolog.Logger
 
 	clients atomic.Int64
@@ -41,6 +41,7 @@ func newEndpoint(r *Route, s *Server) *endpoint {
 		can:     r.factory.Capabilities(),
 		server:  s,
 		metrics: s.metrics.route(r),
+		order:   orderOf(r.factory.Capabilities().Compare),
 		log:     s.log.With().Stringer("route", r).Logger(),
 		closing: make(chan struct{}),
 		streams: map[streamKey]*stream{},
@@ -49,24 +50,22 @@ func newEndpoint(r *Route, s *Server) *endpoint {
 	}
 }
 
-// acquire returns the stream for vars and credentials, which it opens if there
-// is none, with one client more, and where in its feed a client begins that
-// comes for the first time. For the client that opens the stream that is its
-// very first event, however soon the source has it. acquire returns errNoRoom
-// if there can't be another stream, and the factory's error if it refuses
-// vars.
-func (p *endpoint) acquire(vars adapters.Vars, credentials http.Header) (s *stream, start feed.Cursor, err error) {
-	key := streamKey{varsKey(p.vars, vars), p.principal(credentials)}
+// acquire returns a seat in the stream for vars and credentials, which it opens
+// if there is none. acquire returns errNoRoom if there can't be another stream,
+// and the factory's error if it refuses vars.
+func (p *endpoint) acquire(vars adapters.Vars, credentials http.Header) (*seat, error) {
+	own := p.forSource(vars)
+	key := streamKey{varsKey(p.sourceVars, own), p.principal(credentials)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s = p.streams[key]; s != nil {
-		start = s.feed.Tail(int(p.History.Replay))
-	} else {
+	s, open := p.streams[key]
+	if !open {
 		if p.closed {
-			return nil, start, errNoRoom
+			return nil, errNoRoom
 		}
-		if s, err = p.open(key, vars, credentials); err != nil {
-			return nil, start, err
+		var err error
+		if s, err = p.open(key, own, credentials); err != nil {
+			return nil, err
 		}
 	}
 	s.clients++
@@ -74,7 +73,24 @@ func (p *endpoint) acquire(vars adapters.Vars, credentials http.Header) (s *stre
 		s.linger.Stop()
 		s.linger = nil
 	}
-	return s, start, nil
+	to := p.matcher.key(vars)
+	log := s.feeds.Acquire(to)
+	at := &seat{stream: s, to: to, feed: log}
+	if open {
+		at.start = log.Tail(int(p.History.Replay))
+	}
+	return at, nil
+}
+
+// forSource returns those of vars that the route's sources may use.
+func (r *Route) forSource(vars adapters.Vars) adapters.Vars {
+	own := make(adapters.Vars, len(vars))
+	for _, name := range r.sourceVars {
+		if value, ok := vars[name]; ok {
+			own[name] = value
+		}
+	}
+	return own
 }
 
 // open starts a stream. p.mu is held.
@@ -107,18 +123,10 @@ func (p *endpoint) open(key streamKey, vars adapters.Vars, credentials http.Head
 		vars:     vars,
 		source:   source,
 		can:      p.can,
-		feed: feed.New(feed.Options{
-			Events: p.History.Events,
-			Bytes:  int64(p.History.Bytes),
-			Age:    time.Duration(p.History.Age),
-			Keys:   p.History.Keys,
-
-			KeyBytes: int64(p.History.KeyBytes),
-			Latest:   p.Slow == SlowLatest && !p.can.Stateful, // states are kept anyway
-		}),
-		log:    log,
-		cancel: cancel,
-		heard:  make(chan struct{}),
+		feeds:    p.newFeeds(),
+		log:      log,
+		cancel:   cancel,
+		heard:    make(chan struct{}),
 	}
 	s.condition.Store(&condition{state: sourceStarting, since: time.Now()})
 	p.streams[key] = s
@@ -139,9 +147,11 @@ func (p *endpoint) open(key streamKey, vars adapters.Vars, credentials http.Head
 	return s, nil
 }
 
-// release takes a client from s, and closes s, after the linger, if it was
-// the last.
-func (p *endpoint) release(s *stream) {
+// release gives up a seat, and closes its stream, after the linger, if it was
+// the last one taken.
+func (p *endpoint) release(at *seat) {
+	s := at.stream
+	s.feeds.Release(at.to)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s.clients--; s.clients == 0 && p.streams[s.key] == s {
@@ -194,7 +204,7 @@ func (p *endpoint) discard(s *stream, final *condition) {
 	before := s.condition.Swap(final)
 	s.changed(before, final)
 	s.cancel()
-	s.feed.Close() // after the swap, so that clients see why
+	s.feeds.Close() // after the swap, so that clients see why
 	p.server.streams.give()
 	p.metrics.streamClosed(before.state)
 	s.log.Info().Msg("stream closed")
@@ -251,7 +261,7 @@ func (p *endpoint) trim() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.streams {
-		s.feed.Trim()
+		s.feeds.Trim()
 	}
 	if p.lacking && !p.closed {
 		p.openUnasked()

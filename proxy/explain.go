@@ -9,7 +9,6 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"sidestream/proxy/mapping"
 	"sidestream/proxy/strictyaml"
 )
 
@@ -61,7 +60,7 @@ type ExplainedRoute struct {
 	Why     string `json:"why,omitempty"` // why not
 }
 
-// An Expression is one of a route's, under its key below "event". Its text is
+// An Expression is one of a route's, under the option that it is. Its text is
 // as it was written: a reference in it may stand for a secret, and is not
 // followed.
 type Expression struct {
@@ -192,12 +191,13 @@ func (a *answer) why(r *http.Request) string {
 }
 
 // expressions returns those of the route n, or else of the defaults, that
-// spec has.
-func (l *loader) expressions(n *yaml.Node, spec mapping.Spec) []Expression {
+// r has.
+func (l *loader) expressions(n *yaml.Node, r *Route) []Expression {
 	var list []Expression
 	for _, f := range []Expression{
-		{"each", spec.Each}, {"where", spec.Where}, {"type", spec.Type},
-		{"data", spec.Data}, {"key", spec.Key}, {"id", spec.ID},
+		{"event.each", r.Event.Each}, {"event.where", r.Event.Where}, {"event.type", r.Event.Type},
+		{"event.data", r.Event.Data}, {"event.key", r.Event.Key}, {"event.id", r.Event.ID},
+		{"key", r.Key},
 	} {
 		if f.Text == "" {
 			continue
@@ -207,7 +207,7 @@ func (l *loader) expressions(n *yaml.Node, spec mapping.Spec) []Expression {
 			if from == nil {
 				continue
 			}
-			at := strictyaml.Find(from, "event."+f.Name)
+			at := strictyaml.Find(from, f.Name)
 			if at.Kind == yaml.AliasNode {
 				at = at.Alias
 			}

@@ -35,8 +35,9 @@ type ExplainedStream struct {
 	Variables   []Variable      `json:"variables"`
 	Credentials []Credential    `json:"credentials"` // by which its route's streams are told apart, beside the variables
 	After       string          `json:"after,omitempty"`
-	Linger      string          `json:"linger"` // how long it stays open after its last client left
-	Always      bool            `json:"always"` // its source runs also if nobody listens
+	Key         string          `json:"key,omitempty"` // of the events that the client gets; empty if they are those of all keys
+	Linger      string          `json:"linger"`        // how long it stays open after its last client left
+	Always      bool            `json:"always"`        // its source runs also if nobody listens
 	Expressions []Expression    `json:"expressions"`
 	Explains    bool            `json:"explains"` // false: the adapter can't show how it works
 	Steps       []adapters.Step `json:"steps"`
@@ -86,18 +87,19 @@ const settle = time.Second
 // explainStream explains the stream of route that asked gets, or says why it
 // gets none.
 func explainStream(route *Route, asked *http.Request, o ExplainOptions) (*ExplainedStream, *badRequest) {
-	vars, id, bad := route.admit(asked)
+	vars, from, bad := route.admit(asked)
 	switch {
 	case bad != nil:
 		return nil, bad
-	case id == route.End.ID:
+	case from.id == route.End.ID:
 		return nil, &badRequest{http.StatusNoContent, "its Last-Event-ID is that of the stream's end (end.id), so it is to stay away", nil}
 	}
 	can := route.factory.Capabilities()
 	if closer, ok := route.factory.(io.Closer); ok {
 		defer closer.Close()
 	}
-	source, err := route.factory.Open(vars, adapters.Env{
+	own := route.forSource(vars)
+	source, err := route.factory.Open(own, adapters.Env{
 		Meta:        route.mapping.NeedsMeta(),
 		Credentials: credentials(asked.Header, can.Forward),
 	})
@@ -105,7 +107,7 @@ func explainStream(route *Route, asked *http.Request, o ExplainOptions) (*Explai
 		return nil, &badRequest{http.StatusNotFound, "", err}
 	}
 	e := &ExplainedStream{
-		Adapter: route.Adapter, After: id, Linger: route.Linger.String(), Always: can.Always,
+		Adapter: route.Adapter, After: from.id, Key: route.matcher.key(vars), Linger: route.Linger.String(), Always: can.Always,
 		Variables: []Variable{}, Credentials: []Credential{}, Steps: []adapters.Step{}, Events: []ExplainedEvent{},
 		Expressions: append([]Expression{}, route.expressions...),
 	}
@@ -123,7 +125,7 @@ func explainStream(route *Route, asked *http.Request, o ExplainOptions) (*Explai
 		e.Error = "the source can't be opened: " + err.Error()
 		return e, nil
 	}
-	e.show(asked.Context(), newRefiner(route, vars), source, o)
+	e.show(asked.Context(), newRefiner(route, own), source, o)
 	return e, nil
 }
 
@@ -194,7 +196,7 @@ func sample(ctx context.Context, source adapters.Source) ([]adapters.Event, erro
 	)
 	err := runSource(run, source, "", func(event adapters.Event) error {
 		heard = true
-		if !event.Live {
+		if !event.Live && event.Gap == nil {
 			events = append(events, event)
 		}
 		switch {
@@ -222,7 +224,7 @@ func (e *ExplainedStream) refine(ctx context.Context, f *refiner, events []adapt
 	var prev adapters.Position
 	for i := range events {
 		event := &events[i]
-		if event.Live {
+		if event.Live || event.Gap != nil {
 			continue
 		}
 		refined, err := f.refine(ctx, event, prev)
@@ -234,12 +236,16 @@ func (e *ExplainedStream) refine(ctx context.Context, f *refiner, events []adapt
 			e.add(event, nil, "left out by the route's expressions", most)
 		}
 		for j := range refined {
-			block, err := feed.Encode(&refined[j])
+			if route := f.route; route.matcher != nil && refined[j].To != e.Key {
+				e.add(event, nil, fmt.Sprintf("for clients of another key, %q", clip(refined[j].To)), most)
+				continue
+			}
+			block, err := feed.Encode(&refined[j].Event)
 			if err != nil {
 				e.add(event, nil, "refused, and announced as a gap: "+err.Error(), most)
 				break
 			}
-			e.add(&refined[j], block, "", most)
+			e.add(&refined[j].Event, block, "", most)
 		}
 	}
 }

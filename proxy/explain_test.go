@@ -236,8 +236,8 @@ routes:
 `)
 	headers := []string{"Authorization: Bearer opensesame", "Cookie: s=opensesame", "X-Api-Key: opensesame", "X-User: opensesame", "Accept-Language: opensesame", "Accept: */*"}
 	for path, want := range map[string][]Expression{
-		"/a": {{"where", `.token == "${TOKEN}"`}, {"type", `"${TYPE}"`}, {"data", ".data"}},
-		"/b": {{"where", `.token == "${TOKEN}"`}, {"type", `"${TYPE}"`}, {"data", ".x"}},
+		"/a": {{"event.where", `.token == "${TOKEN}"`}, {"event.type", `"${TYPE}"`}, {"event.data", ".data"}},
+		"/b": {{"event.where", `.token == "${TOKEN}"`}, {"event.type", `"${TYPE}"`}, {"event.data", ".x"}},
 	} {
 		e := Explain(config, asked(t.Context(), "GET", path, headers...), ExplainOptions{})
 		if !slices.Equal(e.Stream.Expressions, want) {

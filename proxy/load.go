@@ -128,8 +128,12 @@ func (l *loader) route(i int, n *yaml.Node, upstream *url.URL, known bool) *Rout
 	if !l.doc.Decode(n, path, c) {
 		return nil
 	}
-	r := &Route{Path: c.Path, Method: c.Method, Host: c.Host, Query: c.Query, Options: c.Options, line: n.Line}
+	r := &Route{
+		Path: c.Path, Method: c.Method, Host: c.Host, Query: c.Query, Options: c.Options, line: n.Line,
+		Key: c.Key, Match: c.Match, Latest: c.Latest, Since: c.Since,
+	}
 	ok := l.checkPattern(n, path, r)
+	ok = l.checkMatch(n, path, r) && ok
 	ok = l.checkOptions(n, path, r) && ok
 
 	r.upstream = upstream
@@ -142,7 +146,7 @@ func (l *loader) route(i int, n *yaml.Node, upstream *url.URL, known bool) *Rout
 		return nil
 	}
 	r.fingerprint = l.doc.Fingerprint(l.fallback, l.adapters[r.Adapter], n) + " " + fmt.Sprint(r.upstream)
-	r.expressions = l.expressions(n, r.Event)
+	r.expressions = l.expressions(n, r)
 	if !l.configure(path, r, options) || !l.checkCapabilities(n, path, r) {
 		return nil
 	}
@@ -175,6 +179,8 @@ func (l *loader) checkPattern(n *yaml.Node, path string, r *Route) bool {
 			ok = complain(field, "%q is a variable already", q)
 		case isLastEventIDParam(q):
 			ok = complain(field, "%q is how clients send the last event id", q)
+		case r.Since && q == sinceParam:
+			ok = complain(field, "%q is how clients say from when on they want events (the route's since)", q)
 		}
 		vars = append(vars, q)
 	}
@@ -185,6 +191,19 @@ func (l *loader) checkPattern(n *yaml.Node, path string, r *Route) bool {
 	if err := handle(http.NewServeMux(), r.muxPattern(), http.NotFoundHandler()); err != nil {
 		return complain("path", "can't be served: %v", err)
 	}
+	return true
+}
+
+// checkMatch divides the route's variables into those that pick a key and
+// those that are for the source.
+func (l *loader) checkMatch(n *yaml.Node, path string, r *Route) bool {
+	if r.Match != "" {
+		var err error
+		if r.matcher, err = newMatcher(r.Match, r.vars); err != nil {
+			return l.complainer(n, path)("match", "%v", err)
+		}
+	}
+	r.sourceVars = slices.DeleteFunc(slices.Clone(r.vars), r.matcher.uses)
 	return true
 }
 
@@ -210,6 +229,8 @@ func (l *loader) checkOptions(n *yaml.Node, path string, r *Route) bool {
 		{"history.bytes", int64(r.History.Bytes)},
 		{"history.keys", int64(r.History.Keys)},
 		{"history.key_bytes", int64(r.History.KeyBytes)},
+		{"history.idle.events", int64(r.History.Idle.Events)},
+		{"history.idle.bytes", int64(r.History.Idle.Bytes)},
 		{"max_event_size", int64(r.MaxEventSize)},
 		{"write_timeout", int64(r.WriteTimeout)},
 		{"max_clients", int64(r.MaxClients)},
@@ -259,11 +280,11 @@ func (l *loader) checkOptions(n *yaml.Node, path string, r *Route) bool {
 		ok = complain("empty", "is not UTF-8")
 	}
 	var err error
-	if r.mapping, err = mapping.Compile(r.Event); err != nil {
+	if r.mapping, err = mapping.Compile(r.Event, r.Key); err != nil {
 		for _, err := range unjoin(err) {
 			var s *mapping.SpecError
 			if errors.As(err, &s) {
-				complain("event."+s.Field, "%v", s.Err)
+				complain(s.Field, "%v", s.Err)
 			}
 		}
 		ok = false
@@ -298,7 +319,12 @@ func (l *loader) configure(path string, r *Route, options *yaml.Node) bool {
 	a, _ := l.known.Lookup(r.Adapter)
 	path += "." + r.Adapter
 	decoded := true
-	about := adapters.Route{Path: r.Path, Vars: r.vars, Query: r.Query, Upstream: r.upstream}
+	about := adapters.Route{Path: r.Path, Vars: r.sourceVars, Upstream: r.upstream, Latest: r.Latest}
+	for _, name := range r.Query {
+		if slices.Contains(r.sourceVars, name) {
+			about.Query = append(about.Query, name)
+		}
+	}
 	factory, err := a.Configure(about, func(into any) error {
 		if base := l.adapters[r.Adapter]; base != nil {
 			decoded = l.doc.Decode(base, "defaults."+r.Adapter, into)

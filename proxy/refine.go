@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -30,18 +31,28 @@ const maxKey = 1024
 type refusal struct {
 	reason string // one of the constants above
 	err    error
+
+	// to is the key of the clients that are concerned, if keyed is true;
+	// otherwise it may be anybody.
+	to    string
+	keyed bool
 }
 
 func (r *refusal) Error() string { return r.err.Error() }
 
 func (r *refusal) Unwrap() error { return r.err }
 
+// refuse returns a refusal for the given reason, with a formatted message.
+func refuse(reason, format string, args ...any) *refusal {
+	return &refusal{reason: reason, err: fmt.Errorf(format, args...)}
+}
+
 // refiner makes a route's events of a source's: mapping, payload encoding,
 // and the checks that hold for every event. One is used by one goroutine.
 type refiner struct {
 	route *Route
 	scope mapping.Scope
-	buf   []adapters.Event
+	buf   []mapping.Event
 }
 
 func newRefiner(r *Route, vars adapters.Vars) *refiner {
@@ -55,42 +66,66 @@ func (r *Route) form() string {
 		return ""
 	}
 	e := r.Event
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q", e.Where, e.Type, e.Data, e.Key, e.Decode, r.Encoding))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %q", e.Where, e.Type, e.Data, e.Key, e.Decode, r.Encoding, r.Key))
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }
 
 // refine returns the events that e becomes, valid until the next call. prev
 // is the position before e. An error is a [refusal] of all of e.
-func (f *refiner) refine(ctx context.Context, e *adapters.Event, prev adapters.Position) ([]adapters.Event, error) {
+//
+// On a route that matches clients, events without a key are left out: they are
+// for nobody.
+func (f *refiner) refine(ctx context.Context, e *adapters.Event, prev adapters.Position) ([]mapping.Event, error) {
 	f.buf = f.buf[:0]
 	if m := f.route.mapping; m == nil {
-		f.buf = append(f.buf, *e)
+		f.buf = append(f.buf, mapping.Event{Event: *e, To: e.Key})
 	} else if err := f.apply(ctx, m, e, prev); err != nil {
 		return nil, err
 	}
+	if f.route.matcher != nil {
+		f.buf = slices.DeleteFunc(f.buf, func(e mapping.Event) bool { return e.To == "" })
+	}
 	for i := range f.buf {
-		if err := f.finish(&f.buf[i]); err != nil {
-			return nil, err
+		if err := f.finish(&f.buf[i].Event); err != nil {
+			return nil, f.concerning(err, f.buf[i].To)
 		}
 	}
 	return f.buf, nil
 }
 
+// concerning returns the refusal err as one that concerns clients who match
+// to and nobody else, unless the message is for others as well.
+func (f *refiner) concerning(err error, to string) error {
+	if r, ok := errors.AsType[*refusal](err); ok && f.route.matcher != nil && !f.route.mapping.Splits() {
+		r.to, r.keyed = to, true
+	}
+	return err
+}
+
+// unmapped is the refusal of a message that an expression has failed on.
+func (f *refiner) unmapped(err error) error {
+	refused := &refusal{reason: droppedUnmapped, err: err}
+	if k, ok := errors.AsType[*mapping.KeyedError](err); ok {
+		return f.concerning(refused, k.To)
+	}
+	return refused
+}
+
 func (f *refiner) apply(ctx context.Context, m *mapping.Mapping, e *adapters.Event, prev adapters.Position) error {
 	var err error
 	if f.buf, err = m.Apply(ctx, e, prev, f.scope, f.buf); err != nil {
-		return &refusal{droppedUnmapped, err}
+		return f.unmapped(err)
 	}
 	// A change comes with the state it leads to, which is a message of its
 	// own to the expressions.
-	if e.State == nil || e.Whole() || len(f.buf) == 0 {
+	if e.State == nil || e.State.Gone || e.Whole() || len(f.buf) == 0 {
 		return nil
 	}
 	state := adapters.NewState(e.Position, e.State.Type, e.State.Data)
 	state.Key, state.Time, state.Headers, state.Meta = e.Key, e.Time, e.Headers, e.Meta
 	mapped, err := m.Apply(ctx, &state, prev, f.scope, nil)
 	if err != nil {
-		return &refusal{droppedUnmapped, err}
+		return f.unmapped(err)
 	}
 	if len(mapped) == 0 { // a state that is filtered out is not to be led to
 		f.buf = f.buf[:0]
@@ -101,24 +136,26 @@ func (f *refiner) apply(ctx context.Context, m *mapping.Mapping, e *adapters.Eve
 }
 
 func (f *refiner) finish(e *adapters.Event) error {
-	whole := e.Whole()
-	var err error
-	if e.Data, err = f.payload(e.Data); err != nil {
-		return err
+	whole, gone := e.Whole(), e.State != nil && e.State.Gone
+	if !gone {
+		var err error
+		if e.Data, err = f.payload(e.Data); err != nil {
+			return err
+		}
 	}
 	if strings.HasPrefix(e.Type, adapters.ReservedPrefix) {
-		return &refusal{droppedReserved, fmt.Errorf("event type %q: types that start with %q are Sidestream's own", clip(e.Type), adapters.ReservedPrefix)}
+		return refuse(droppedReserved, "event type %q: types that start with %q are Sidestream's own", clip(e.Type), adapters.ReservedPrefix)
 	}
 	switch {
 	case string(e.Position) == f.route.End.ID:
-		return &refusal{droppedUnwritten, fmt.Errorf("id %q is that of the end (the route's end.id), after which clients stay away", clip(string(e.Position)))}
+		return refuse(droppedUnwritten, "id %q is that of the end (the route's end.id), after which clients stay away", clip(string(e.Position)))
 	case len(e.Key) > maxKey:
-		return &refusal{droppedTooLarge, fmt.Errorf("key of %d bytes is longer than %d", len(e.Key), maxKey)}
+		return refuse(droppedTooLarge, "key of %d bytes is longer than %d", len(e.Key), maxKey)
 	case e.State != nil && strings.HasPrefix(e.State.Type, adapters.ReservedPrefix):
-		return &refusal{droppedReserved, fmt.Errorf("state type %q: types that start with %q are Sidestream's own", clip(e.State.Type), adapters.ReservedPrefix)}
+		return refuse(droppedReserved, "state type %q: types that start with %q are Sidestream's own", clip(e.State.Type), adapters.ReservedPrefix)
 	}
 	switch {
-	case e.State == nil:
+	case e.State == nil, gone:
 	case whole:
 		e.State = &adapters.State{Type: e.Type, Data: e.Data}
 	default:
@@ -135,7 +172,7 @@ var errNotUTF8 = errors.New("payload is not UTF-8 (the route's encoding: base64 
 
 func (f *refiner) payload(data []byte) ([]byte, error) {
 	if most := int(f.route.MaxEventSize); len(data) > most {
-		return nil, &refusal{droppedTooLarge, fmt.Errorf("payload of %d bytes is larger than max_event_size, %v", len(data), f.route.MaxEventSize)}
+		return nil, refuse(droppedTooLarge, "payload of %d bytes is larger than max_event_size, %v", len(data), f.route.MaxEventSize)
 	}
 	switch {
 	case len(data) == 0:
@@ -143,7 +180,7 @@ func (f *refiner) payload(data []byte) ([]byte, error) {
 	case f.route.Encoding == EncodingBase64:
 		return base64.StdEncoding.AppendEncode(nil, data), nil
 	case !utf8.Valid(data):
-		return nil, &refusal{droppedNotText, errNotUTF8}
+		return nil, &refusal{reason: droppedNotText, err: errNotUTF8}
 	}
 	return data, nil
 }

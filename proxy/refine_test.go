@@ -21,7 +21,7 @@ func TestForm(t *testing.T) {
 		form := func() string {
 			spec := mapping.DefaultSpec()
 			spec.Where, spec.Data, spec.Type = tt.where, tt.data, tt.typ
-			m, err := mapping.Compile(spec)
+			m, err := mapping.Compile(spec, "")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -32,7 +32,12 @@ func (c *client) replay(ctx context.Context) departure {
 		case ctx.Err() != nil:
 			return leftGone
 		case errors.As(end, &lost):
-			c.announce(&feed.Gap{Reason: lost.Reason, Requested: c.id, Resumed: string(lost.Resume), Lost: lost.Lost})
+			c.announce(&feed.Gap{Reason: lost.Reason, Requested: c.id, Resumed: string(lost.Resume), Lost: c.endpoint.share(lost.Lost)})
+			if c.can.Stateful {
+				c.requested = ""
+				c.await()
+				return ""
+			}
 			if lost.Resume == "" || string(lost.Resume) == from {
 				c.cursor = c.feed.Tail(-1)
 				return ""
@@ -54,13 +59,22 @@ func (c *client) replay(ctx context.Context) departure {
 	}
 }
 
+// share returns how many events one client has lost if a stream has lost n.
+// Of those for the clients of one key there is no telling.
+func (p *endpoint) share(n int64) int64 {
+	if p.matcher != nil && n > 0 {
+		return -1
+	}
+	return n
+}
+
 // errJoined is how a replay ends that has reached the feed.
 var errJoined = errors.New("joined the feed")
 
 // replayFrom runs the source once, until the client leaves or the run has
 // ended: with errJoined, or as Run says.
 func (c *client) replayFrom(ctx context.Context, id string) (why departure, end error) {
-	run := c.catchUp(ctx, id)
+	run := c.catchUp(ctx, id, c.to)
 	defer run.stop()
 	for {
 		if c.out.flush() != nil {
@@ -88,12 +102,21 @@ func (c *client) replayFrom(ctx context.Context, id string) (why departure, end 
 // take writes what a private run has delivered, and reports whether that has
 // brought the client into the feed.
 func (c *client) take(item catchupItem) (joined bool) {
-	at := item.live
+	at := item.at
 	if at == "" {
 		c.write([]feed.Entry{item.entry})
 		at = item.entry.ID
 	}
-	cursor, joined := c.feed.After(at)
+	if at == "" {
+		return false // a gap
+	}
+	cursor, joined := c.feeds.After(c.to, at)
+	if !joined && item.live {
+		// Nothing is to come up to there, and the feed may not be as far.
+		if cursor, joined = c.feed.Beyond(at); joined {
+			c.beyond = at
+		}
+	}
 	if joined {
 		c.cursor = cursor
 	}

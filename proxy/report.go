@@ -37,11 +37,20 @@ type streamSummary struct {
 	Reason  string            `json:"reason,omitempty"`
 	Age     *float64          `json:"age,omitempty"` // seconds since the upstream last confirmed the state
 
+	Keys *keySummary `json:"keys,omitempty"` // where clients are matched by key
+
 	// Of an [adapters.Reporter].
 	Last string    `json:"last,omitempty"`
 	At   time.Time `json:"at,omitzero"`
 	Next time.Time `json:"next,omitzero"`
 	Why  string    `json:"why,omitempty"`
+}
+
+// keySummary shows what a stream that matches clients by key has at hand.
+type keySummary struct {
+	Read   int `json:"read"`   // keys with clients
+	Idle   int `json:"idle"`   // and without
+	Events int `json:"events"` // of all of them
 }
 
 // serveStreams lists open streams: those of one route if the query names it,
@@ -90,6 +99,10 @@ func (s *stream) summary() streamSummary {
 	if age, ok := s.age(); ok && s.can.Stateful {
 		sum.Age = inSeconds(age)
 	}
+	if keyed, ok := s.feeds.(keyedFeeds); ok {
+		stats := keyed.Stats()
+		sum.Keys = &keySummary{Read: stats.Keys - stats.IdleKeys, Idle: stats.IdleKeys, Events: stats.Events}
+	}
 	if reporter, ok := s.source.(adapters.Reporter); ok {
 		r := reporter.Report()
 		sum.Last, sum.At, sum.Next, sum.Why = r.Last, r.At.UTC(), r.Next.UTC(), r.Why
@@ -97,33 +110,56 @@ func (s *stream) summary() streamSummary {
 	return sum
 }
 
-// stateAges is a metric that is computed when it is asked for.
-type stateAges struct {
-	server *Server
-	desc   *prometheus.Desc
+// looks are the metrics that are computed when they are asked for.
+type looks struct {
+	server     *Server
+	ages, keys *prometheus.Desc
 }
 
-func newStateAges(s *Server) *stateAges {
-	return &stateAges{s, prometheus.NewDesc("sidestream_source_state_age_seconds",
-		"Time since upstreams last confirmed the state of open streams; of each route the longest, or 0 without any.",
-		[]string{"route"}, nil)}
+func newLooks(s *Server) *looks {
+	return &looks{
+		server: s,
+		ages: prometheus.NewDesc("sidestream_source_state_age_seconds",
+			"Time since upstreams last confirmed the state of open streams; of each route the longest, or 0 without any.",
+			[]string{"route"}, nil),
+		keys: prometheus.NewDesc("sidestream_keys",
+			"Keys of which open streams have a history at hand, where clients are matched by key.",
+			[]string{"route", "read"}, nil),
+	}
 }
 
 // Describe implements [prometheus.Collector].
-func (a *stateAges) Describe(descs chan<- *prometheus.Desc) { descs <- a.desc }
+func (l *looks) Describe(descs chan<- *prometheus.Desc) {
+	descs <- l.ages
+	descs <- l.keys
+}
 
 // Collect implements [prometheus.Collector].
-func (a *stateAges) Collect(metrics chan<- prometheus.Metric) {
-	for _, p := range a.server.table.Load().endpoints {
-		if !p.can.Stateful {
+func (l *looks) Collect(metrics chan<- prometheus.Metric) {
+	for _, p := range l.server.table.Load().endpoints {
+		if !p.can.Stateful && p.matcher == nil {
 			continue
 		}
-		var oldest time.Duration
+		var (
+			oldest     time.Duration
+			read, idle int
+		)
 		for _, s := range p.opened() {
 			if age, ok := s.age(); ok {
 				oldest = max(oldest, age)
 			}
+			if keyed, ok := s.feeds.(keyedFeeds); ok {
+				stats := keyed.Stats()
+				idle += stats.IdleKeys
+				read += stats.Keys - stats.IdleKeys
+			}
 		}
-		metrics <- prometheus.MustNewConstMetric(a.desc, prometheus.GaugeValue, oldest.Seconds(), p.String())
+		if p.can.Stateful {
+			metrics <- prometheus.MustNewConstMetric(l.ages, prometheus.GaugeValue, oldest.Seconds(), p.String())
+		}
+		if p.matcher != nil {
+			metrics <- prometheus.MustNewConstMetric(l.keys, prometheus.GaugeValue, float64(read), p.String(), "true")
+			metrics <- prometheus.MustNewConstMetric(l.keys, prometheus.GaugeValue, float64(idle), p.String(), "false")
+		}
 	}
 }

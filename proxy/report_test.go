@@ -125,12 +125,12 @@ func TestStreamsAreBounded(t *testing.T) {
 	inWorld(t, `routes: [{path: "/{x}", log: {name: p}, max_streams: 2000, linger: 1h}]`, func(w *world) {
 		p := w.server.table.Load().endpoints[0]
 		for i := range 1100 {
-			s, _, err := p.acquire(adapters.Vars{"x": strconv.Itoa(i)}, nil)
+			at, err := p.acquire(adapters.Vars{"x": strconv.Itoa(i)}, nil)
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			defer p.release(s)
+			defer p.release(at)
 		}
 		synctest.Wait()
 		for query, want := range map[string]int{"": 100, "?limit=1000000": 1000} {

@@ -12,7 +12,6 @@ import (
 
 	"sidestream/adapters"
 	"sidestream/proxy/eventstream"
-	"sidestream/proxy/feed"
 )
 
 // fixedHeaders are those of every stream (R1), which routes can't change.
@@ -25,7 +24,7 @@ func fixedHeaders() []string {
 
 // ServeHTTP answers a request for the route's stream.
 func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	vars, id, bad := p.admit(r)
+	vars, from, bad := p.admit(r)
 	if bad != nil {
 		http.Error(w, bad.msg, bad.status)
 		return
@@ -37,7 +36,7 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = control.EnableFullDuplex()
 		defer func() { _ = control.SetReadDeadline(time.Now()) }()
 	}
-	if id == p.End.ID {
+	if from.id == p.End.ID {
 		w.WriteHeader(http.StatusNoContent) // R5, R7: the stream has ended; stay away
 		return
 	}
@@ -55,7 +54,7 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer p.leave()
 
-	s, start, err := p.acquire(vars, credentials(r.Header, p.can.Forward)) //nolint:contextcheck // a stream outlives the request that opens it
+	at, err := p.acquire(vars, credentials(r.Header, p.can.Forward)) //nolint:contextcheck // a stream outlives the request that opens it
 	switch {
 	case errors.Is(err, errNoRoom):
 		p.turnAway(w, r, leftNoRoom)
@@ -69,8 +68,8 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.turnAway(w, r, leftUnopened)
 		return
 	}
-	defer p.release(s)
-	p.serve(w, r, s, start, id)
+	defer p.release(at)
+	p.serve(w, r, at, from)
 }
 
 // enter counts a client in, if there is room.
@@ -91,25 +90,25 @@ func (p *endpoint) leave() {
 }
 
 // serve runs the client on its stream.
-func (p *endpoint) serve(w http.ResponseWriter, r *http.Request, s *stream, start feed.Cursor, id string) {
+func (p *endpoint) serve(w http.ResponseWriter, r *http.Request, at *seat, from origin) {
 	p.metrics.clients.Inc()
 	defer p.metrics.clients.Dec()
 	since := time.Now()
-	log := s.log.With().Str("client", r.RemoteAddr).Logger()
-	log.Debug().Bool("resumes", id != "").Msg("client connected")
+	log := at.log.With().Str("client", r.RemoteAddr).Logger()
+	log.Debug().Bool("resumes", from.id != "").Msg("client connected")
 
 	out := newSink(w, r, time.Duration(p.WriteTimeout))
-	why := p.stream(w, r, out, s, start, id)
+	why := p.stream(w, r, out, at, from)
 	p.metrics.departed(why)
 	log.Debug().Str("reason", string(why)).Int64("bytes", out.bytes).Dur("age", time.Since(since)).Msg("client left")
 }
 
 // stream answers a client with its stream, until it leaves or has to, and
 // says why.
-func (p *endpoint) stream(w http.ResponseWriter, r *http.Request, out *sink, s *stream, start feed.Cursor, id string) departure {
-	if why := s.verdict(r); why != "" {
+func (p *endpoint) stream(w http.ResponseWriter, r *http.Request, out *sink, at *seat, from origin) departure {
+	if why := at.verdict(r); why != "" {
 		if why == leftDenied {
-			p.deny(w, r, s.condition.Load().denied)
+			p.deny(w, r, at.condition.Load().denied)
 		}
 		return why
 	}
@@ -118,7 +117,7 @@ func (p *endpoint) stream(w http.ResponseWriter, r *http.Request, out *sink, s *
 	if out.flush() != nil { // R2: before the upstream says anything
 		return leftGone
 	}
-	why := newClient(s, out, start, id).run(r.Context())
+	why := newClient(at, out, from).run(r.Context())
 	p.farewell(out, why)
 	return why
 }
@@ -192,15 +191,23 @@ type badRequest struct {
 }
 
 // admit reads what a request asks of the route: the values of its variables,
-// and the id to go on after.
-func (r *Route) admit(req *http.Request) (vars adapters.Vars, id string, bad *badRequest) {
+// and where to begin.
+func (r *Route) admit(req *http.Request) (vars adapters.Vars, from origin, bad *badRequest) {
 	query, err := url.ParseQuery(req.URL.RawQuery)
 	if err != nil {
-		return nil, "", &badRequest{http.StatusBadRequest, "the query can't be parsed", nil}
+		return nil, from, &badRequest{http.StatusBadRequest, "the query can't be parsed", nil}
 	}
-	vars, bad = r.variables(req, query)
-	return vars, lastEventID(req.Header, query), bad
+	if vars, bad = r.variables(req, query); bad != nil {
+		return nil, from, bad
+	}
+	if r.matcher != nil && r.matcher.key(vars) == "" {
+		return nil, from, &badRequest{http.StatusNotFound, "404 page not found", errNoKey}
+	}
+	from, bad = r.origin(req, query)
+	return vars, from, bad
 }
+
+var errNoKey = errors.New("what its variables make of the route's match is empty, and no event has such a key")
 
 // variables takes the route's variables from the request.
 func (r *Route) variables(req *http.Request, query url.Values) (adapters.Vars, *badRequest) {
@@ -226,7 +233,7 @@ func (r *Route) variables(req *http.Request, query url.Values) (adapters.Vars, *
 	}
 	if r.factory.Capabilities().WholeURL {
 		for name := range query {
-			if !slices.Contains(r.Query, name) && !isLastEventIDParam(name) {
+			if !slices.Contains(r.Query, name) && !isLastEventIDParam(name) && (!r.Since || name != sinceParam) {
 				return nil, &badRequest{http.StatusBadRequest, "a query parameter of this request is not one of the route's (its query: list), and would have no effect on the stream", fmt.Errorf("the query parameter %q is not in its query: list, and would have no effect", clip(name))}
 			}
 		}

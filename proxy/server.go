@@ -55,7 +55,7 @@ func New(config *Config, settings Settings) *Server {
 	}
 	close(s.always)
 	_, _ = rand.Read(s.secret[:]) // never fails
-	s.metrics.registry.MustRegister(newStateAges(s))
+	s.metrics.registry.MustRegister(newLooks(s))
 	s.install(config)
 	s.ready.Store(true)
 	return s

@@ -11,7 +11,7 @@ import (
 	"sidestream/proxy/feed"
 )
 
-// stream is one running source with its feed. Its endpoint opens it, counts
+// stream is one running source with its feeds. Its endpoint opens it, counts
 // its clients and closes it; its supervisor (supervise.go) runs the source.
 type stream struct {
 	endpoint *endpoint
@@ -19,13 +19,17 @@ type stream struct {
 	vars     adapters.Vars
 	source   adapters.Source
 	can      adapters.Capabilities
-	feed     *feed.Log
+	feeds    feeds
 	log      zerolog.Logger
 
 	cancel context.CancelFunc // ends the supervisor
 
 	condition atomic.Pointer[condition]
 	heard     chan struct{} // closed when the condition is no longer that of the start
+
+	// settled says that the source has delivered all that its upstream had,
+	// once at least.
+	settled atomic.Bool
 
 	// confirmed is when the upstream last said that the state which clients
 	// have is the current one, in nanoseconds since 1970; 0: never yet.
@@ -36,6 +40,18 @@ type stream struct {
 	linger  *time.Timer // runs while clients is 0; otherwise nil
 
 	idleSince time.Time // when linger was started
+}
+
+// seat is a client's place in a stream.
+type seat struct {
+	*stream
+	to   string    // the key whose events the client gets; "" where they aren't told apart
+	feed *feed.Log // of that key
+
+	// start is where in the feed a client begins that comes for the first
+	// time. For the one that opens the stream that is the very first event,
+	// however soon the source has it.
+	start feed.Cursor
 }
 
 // streamKey tells the streams of one route apart.
@@ -94,7 +110,13 @@ func (s *stream) changed(before, next *condition) {
 	if next.state != sourceClosed {
 		s.log.Info().Str("from", string(before.state)).Str("to", string(next.state)).Str("reason", next.reason).Msg("source changed state")
 	}
-	s.feed.Wake()
+	s.feeds.Wake()
+}
+
+// fromPieces reports whether what a new client begins with is made of many
+// events, so that it is there only when the source has delivered all it had.
+func (s *stream) fromPieces() bool {
+	return s.endpoint.Latest || s.can.Stateful && s.can.Keyed
 }
 
 // age returns how long ago the upstream last confirmed the state that clients

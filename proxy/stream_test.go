@@ -81,14 +81,14 @@ routes:
 func TestFirstClientMissesNothing(t *testing.T) {
 	inWorld(t, `routes: [{path: /p, log: {name: p}, linger: 0s}]`, func(w *world) {
 		p := w.server.table.Load().endpoints[0]
-		s, start, err := p.acquire(nil, nil)
+		at, err := p.acquire(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer p.release(s)
+		defer p.release(at)
 		after(0)
 		w.publish("p", "1") // before the client gets any further
-		if n, _, err := s.feed.Read(&start, make([]feed.Entry, 4)); n != 1 || err != nil {
+		if n, _, err := at.feed.Read(&at.start, make([]feed.Entry, 4)); n != 1 || err != nil {
 			t.Errorf("got %d events, error %v; want the one", n, err)
 		}
 	})

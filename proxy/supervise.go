@@ -35,21 +35,20 @@ func (s *stream) supervise(ctx context.Context) {
 		switch {
 		case err == nil:
 			s.become(sourceEnded, "")
-			s.feed.Close()
+			s.feeds.Close()
 			return
 		case s.denied(err):
 			return
 		case adapters.IsPermanent(err):
 			s.log.Error().Err(err).Msg("source failed for good")
 			s.become(sourceFailed, adapters.Reason(err))
-			s.feed.Close()
+			s.feeds.Close()
 			return
 		case errors.As(err, &lost):
 			s.log.Warn().Err(err).Int64("lost", lost.Lost).Msg("source lost its position")
-			if r.gap(feed.Gap{Reason: lost.Reason, Requested: string(r.after), Resumed: string(lost.Resume), Lost: lost.Lost}) != nil {
+			if r.lose(lost) != nil {
 				return // the feed is closed, and so is the stream
 			}
-			r.after = lost.Resume
 		default:
 			r.failed(err)
 		}
@@ -103,6 +102,21 @@ type sourceRun struct {
 	partial bool
 }
 
+// lose tells clients that the source can't go on from where it was, and has it
+// run again from where it can: from the oldest event, or, if clients have a
+// state, from that.
+func (r *sourceRun) lose(lost *adapters.PositionLostError) error {
+	g := feed.Gap{Reason: lost.Reason, Requested: string(r.after), Resumed: string(lost.Resume), Lost: lost.Lost}
+	if !r.can.Stateful {
+		r.after = lost.Resume
+		return r.gap(g)
+	}
+	r.endpoint.metrics.gap(g.Reason)
+	r.after, r.broken = "", nil
+	r.settled.Store(false)
+	return r.feeds.Restart(g)
+}
+
 // failed notes a failure that may pass.
 func (r *sourceRun) failed(err error) {
 	r.sampled.Warn().Err(err).Msg("source failed; it will be run again")
@@ -122,7 +136,7 @@ func (r *sourceRun) emit(e adapters.Event) error {
 	if r.heard.IsZero() {
 		r.heard = time.Now()
 		if e.Live {
-			r.feed.Mark(string(e.Position)) // before clients hear that it is well
+			r.feeds.Mark(string(e.Position)) // before clients hear that it is well
 		}
 		if state := r.condition.Load(); state.state != sourceFresh {
 			r.become(sourceFresh, state.reason)
@@ -138,15 +152,27 @@ func (r *sourceRun) emit(e adapters.Event) error {
 	if e.Position != "" {
 		r.after = e.Position
 	}
-	if e.Live {
-		r.feed.Mark(string(e.Position))
-		if len(r.broken) == 0 {
-			r.confirmed.Store(time.Now().UnixNano())
-		}
+	switch {
+	case e.Live:
+		r.caughtUp(e.Position)
 		return nil
+	case e.Gap != nil:
+		return r.gap(feed.Gap{Reason: e.Gap.Reason, Requested: string(prev), Resumed: string(e.Position), Lost: e.Gap.Lost})
 	}
 	r.endpoint.metrics.eventsIn.Inc()
 	return r.deliver(&e, prev)
+}
+
+// caughtUp notes that the source has delivered all there is, up to pos.
+func (r *sourceRun) caughtUp(pos adapters.Position) {
+	r.feeds.Mark(string(pos))
+	if len(r.broken) == 0 {
+		r.confirmed.Store(time.Now().UnixNano())
+	}
+	if r.fromPieces() && !r.settled.Swap(true) {
+		r.feeds.Settle()
+		r.feeds.Wake()
+	}
 }
 
 // deliver puts what the route makes of e into the feed. A nil result means
@@ -157,7 +183,7 @@ func (r *sourceRun) deliver(e *adapters.Event, prev adapters.Position) error {
 	case !r.broken[e.Key]:
 	case r.partial:
 		return nil // the state that it is a step to makes up for it
-	default:
+	case !e.State.Gone:
 		e.Type, e.Data = e.State.Type, e.State.Data
 	}
 	events, err := r.refine(r.ctx, e, prev)
@@ -166,7 +192,7 @@ func (r *sourceRun) deliver(e *adapters.Event, prev adapters.Position) error {
 		r.confirmed.Store(time.Now().UnixNano()) // before a client has it
 	}
 	for i := 0; err == nil && i < len(events); i++ {
-		err = r.feed.Append(&events[i])
+		err = r.feeds.Append(events[i].To, &events[i].Event)
 	}
 	switch {
 	case errors.Is(err, feed.ErrClosed), r.ctx.Err() != nil:
@@ -179,10 +205,22 @@ func (r *sourceRun) deliver(e *adapters.Event, prev adapters.Position) error {
 		r.lack(e.Key)
 	}
 	if err != nil {
-		return r.gap(r.refused(e, prev, err, r.sampled))
+		return r.announce(r.refused(e, prev, err, r.sampled), err)
 	}
 	r.endpoint.metrics.dropped(droppedFiltered)
+	if !r.can.Stateful {
+		r.feeds.Mark(string(e.Position)) // clients have all up to here
+	}
 	return nil
+}
+
+// announce tells those whom it concerns that an event was refused with err.
+func (r *sourceRun) announce(g feed.Gap, err error) error {
+	if refused, ok := errors.AsType[*refusal](err); ok && refused.keyed {
+		r.endpoint.metrics.gap(g.Reason)
+		return r.feeds.AppendGapTo(refused.to, g)
+	}
+	return r.gap(g)
 }
 
 // lack notes that clients may lack the newest state of key. Of more keys
@@ -212,5 +250,5 @@ func (s *stream) refused(e *adapters.Event, prev adapters.Position, err error, l
 // gap tells all clients of the stream that events are missing here.
 func (r *sourceRun) gap(g feed.Gap) error {
 	r.endpoint.metrics.gap(g.Reason)
-	return r.feed.AppendGap(g)
+	return r.feeds.AppendGap(g)
 }

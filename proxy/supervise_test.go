@@ -143,7 +143,7 @@ func TestBackoff(t *testing.T) {
 	inWorld(t, `routes: [{path: /p, log: {name: p}, backoff: {min: 100ms, max: 1s}}]`, func(w *world) {
 		p := w.server.table.Load().endpoints[0]
 		counting := &countingSource{}
-		s := &stream{endpoint: p, source: counting, feed: feed.New(feed.Options{}), log: zerolog.Nop()}
+		s := &stream{endpoint: p, source: counting, feeds: oneFeed{feed.New(feed.Options{})}, log: zerolog.Nop()}
 		s.condition.Store(&condition{state: sourceStale})
 		ctx, cancel := context.WithTimeout(w.t.Context(), time.Hour)
 		defer cancel()

@@ -28,7 +28,7 @@ import (
 // world is a server on virtual time and pipes in place of sockets, with
 // upstreams in memory. The adapter "log" of its routing tables reads the
 // upstream that its option "name" says; an upstream's first letter says
-// which form it has: r is replayable, s stateful, p positionless. The adapter
+// which form it has: r is replayable, s stateful, p positionless, b a bucket. The adapter
 // "api" reads the world's api, and "document" its document.
 type world struct {
 	t        *testing.T
@@ -52,6 +52,7 @@ func inWorld(t *testing.T, table string, f func(w *world)) {
 		w := &world{t: t, logs: map[string]*adaptertest.Log{}, api: newAPI(), document: newDocument(), log: &bytes.Buffer{}}
 		type options struct {
 			Name    string   `yaml:"name"`
+			Start   string   `yaml:"start"` // "oldest", or where the upstream's form says
 			Always  bool     `yaml:"always"`
 			Forward []string `yaml:"forward"`
 		}
@@ -61,7 +62,7 @@ func inWorld(t *testing.T, table string, f func(w *world)) {
 				f := w.upstream(o.Name).Factory()
 				can := f.Capabilities()
 				can.Always, can.Forward = o.Always, o.Forward
-				return capable{f, can}, nil
+				return capable{f, can, o.Start == "oldest"}, nil
 			})
 		w.registry = adapters.NewRegistry(logAdapter, w.api.adapter(), w.document.adapter())
 		w.boot(table)
@@ -70,13 +71,36 @@ func inWorld(t *testing.T, table string, f func(w *world)) {
 	})
 }
 
-// capable is a factory that says of itself what its test wants.
+// capable is a factory that says of itself what its test wants, and may start
+// at the oldest event.
 type capable struct {
 	adapters.Factory
-	can adapters.Capabilities
+	can    adapters.Capabilities
+	oldest bool
 }
 
 func (c capable) Capabilities() adapters.Capabilities { return c.can }
+
+func (c capable) Open(vars adapters.Vars, env adapters.Env) (adapters.Source, error) {
+	s, err := c.Factory.Open(vars, env)
+	if err != nil || !c.oldest {
+		return s, err
+	}
+	return fromOldest{s}, nil
+}
+
+// fromOldest is a source that starts at the oldest event there is.
+type fromOldest struct{ adapters.Source }
+
+func (s fromOldest) Run(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) error {
+	if after == "" {
+		var lost *adapters.PositionLostError
+		if err := s.Source.Run(ctx, "none", emit); errors.As(err, &lost) {
+			after = lost.Resume
+		}
+	}
+	return s.Source.Run(ctx, after, emit)
+}
 
 // boot starts a server, the first one or another after shutdown.
 func (w *world) boot(table string) {
@@ -115,7 +139,7 @@ func (w *world) upstream(name string) *adaptertest.Log {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.logs[name] == nil {
-		form := map[byte]adaptertest.Form{'r': adaptertest.Replayable, 's': adaptertest.Stateful, 'p': adaptertest.Positionless}[name[0]]
+		form := map[byte]adaptertest.Form{'r': adaptertest.Replayable, 's': adaptertest.Stateful, 'p': adaptertest.Positionless, 'b': adaptertest.Bucket}[name[0]]
 		w.logs[name] = &adaptertest.Log{Name: name, Form: form}
 	}
 	return w.logs[name]

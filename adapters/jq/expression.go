@@ -17,6 +17,7 @@ type Expression struct {
 	timeout time.Duration
 	code    *gojq.Code
 	used    []string // those of its variables that it reads
+	reads   bool     // it may look at its input
 }
 
 // Compile compiles source. name says in the errors of a run which setting it
@@ -36,9 +37,9 @@ func Compile(name, source string, timeout time.Duration, vars ...string) (*Expre
 	if err != nil {
 		return nil, fmt.Errorf("prelude: %w", err)
 	}
+	x := &Expression{name: name, timeout: timeout, reads: reads(query)}
 	query.FuncDefs = slices.Concat(lib.FuncDefs, query.FuncDefs)
 
-	x := &Expression{name: name, timeout: timeout}
 	if x.code, err = compile(query, vars); err != nil {
 		err = fmt.Errorf("%q: %w", source, err)
 		if len(vars) > 0 {

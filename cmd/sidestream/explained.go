@@ -106,10 +106,13 @@ func (p *page) stream(s *proxy.ExplainedStream) {
 		}
 		p.section("resumes", resumes)
 	}
+	if s.Key != "" {
+		p.section("matches", "events with the key "+s.Key)
+	}
 	rows = nil
 	for _, x := range s.Expressions {
 		for i, line := range strings.Split(strings.TrimSpace(x.Text), "\n") {
-			name := "event." + x.Name
+			name := x.Name
 			if i > 0 {
 				name = ""
 			}

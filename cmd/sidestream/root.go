@@ -10,6 +10,7 @@ import (
 
 	"sidestream/adapters"
 	"sidestream/adapters/generate"
+	"sidestream/adapters/nats"
 	"sidestream/adapters/poll"
 )
 
@@ -17,6 +18,7 @@ import (
 func known() *adapters.Registry {
 	return adapters.NewRegistry(
 		generate.Adapter(),
+		nats.Adapter(),
 		poll.Adapter(),
 	)
 }

@@ -96,7 +96,7 @@ func TestReferenceShowsEveryKey(t *testing.T) {
 	}
 	route := root.Definitions["route"]
 	expect("", root, "routes")
-	expect("defaults", route, append([]string{"path", "method", "host", "query"}, known().Names()...)...)
+	expect("defaults", route, append([]string{"path", "method", "host", "query", "key", "match", "latest", "since"}, known().Names()...)...)
 	for _, name := range known().Names() {
 		expect("defaults."+name, root.Definitions["adapters."+name])
 	}

@@ -70,14 +70,31 @@ func validator(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
+// asText makes texts of times, as they are in YAML 1.2 and JSON.
+func asText(n *yaml.Node) {
+	if n.ShortTag() == "!!timestamp" {
+		n.Tag = "!!str"
+	}
+	for _, child := range n.Content {
+		asText(child)
+	}
+}
+
 var index = regexp.MustCompile(`\.(\d+)\b`)
 
 // complaints returns the places that the schema has something against, as
 // validate writes them: "routes[0].poll.every"; "" is the whole table.
 func complaints(t *testing.T, s *jsonschema.Schema, table string) map[string]string {
 	t.Helper()
-	var value any
-	if err := yaml.Unmarshal([]byte(table), &value); err != nil {
+	var (
+		doc   yaml.Node
+		value any
+	)
+	if err := yaml.Unmarshal([]byte(table), &doc); err != nil {
+		t.Fatal(err)
+	}
+	asText(&doc)
+	if err := doc.Decode(&value); err != nil {
 		t.Fatal(err)
 	}
 	places := map[string]string{}
@@ -141,6 +158,8 @@ var onlyTheProgram = map[string]string{
 	"bounds":       "what numbers make sense",
 	"capabilities": "what a source can do",
 	"conflicts":    "several routes",
+	"keys":         "what a source can do, and what is of use with what",
+	"nats":         "what is of use with what, and the grammar of names, subjects and URLs",
 	"empty":        "no table at all",
 	"not-yaml":     "no YAML",
 	"patterns":     "the grammar of patterns, methods, hosts and names",

@@ -148,12 +148,6 @@ func TestRelease(t *testing.T) {
 // TestReleaseTables proves that a log that was once large is small again.
 func TestReleaseTables(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		heap := func() int64 {
-			var m runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&m)
-			return int64(m.HeapAlloc)
-		}
 		l := feed.New(feed.Options{Events: 1 << 20, Bytes: 1 << 30, Age: time.Minute})
 		before := heap()
 		for range 50000 {
@@ -162,13 +156,56 @@ func TestReleaseTables(t *testing.T) {
 		if got := heap() - before; got < 5<<20 {
 			t.Errorf("memory in use: got %d, want 5 MiB at least", got)
 		}
-		time.Sleep(time.Hour)
+		time.Sleep(time.Minute)
+		for range 50 {
+			l.Append(&adapters.Event{})
+		}
+		time.Sleep(time.Second)
 		l.Trim()
 		if got := heap() - before; got > 100<<10 {
-			t.Errorf("memory in use when all but one event were trimmed: got %d, want 100 KiB at most", got)
+			t.Errorf("memory in use when all but a few events were trimmed: got %d, want 100 KiB at most", got)
 		}
 		runtime.KeepAlive(l)
 	})
+}
+
+// TestReleaseKeys proves the same of many logs.
+func TestReleaseKeys(t *testing.T) {
+	for name, visit := range map[string]func(k *feed.Keyed, key string){
+		"never read": func(*feed.Keyed, string) {},
+		"read":       func(k *feed.Keyed, key string) { k.Acquire(key); k.Release(key) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := feed.NewKeyed(feed.KeyedOptions{Idle: feed.Idle{Age: time.Minute}})
+				names := keyNames(50000)
+				before := heap()
+				for _, key := range names {
+					k.Append(key, &adapters.Event{})
+					visit(k, key)
+				}
+				if got := heap() - before; got < 15<<20 {
+					t.Errorf("memory in use: got %d, want 15 MiB at least", got)
+				}
+				time.Sleep(time.Hour)
+				k.Trim()
+				if got := heap() - before; got > 100<<10 {
+					t.Errorf("memory in use when all but one key were given up: got %d, want 100 KiB at most", got)
+				}
+				runtime.KeepAlive(k)
+				runtime.KeepAlive(names)
+			})
+		})
+	}
+}
+
+// heap returns the number of bytes that are in use.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
 
 // TestReleaseState proves that the source's own memory is let go.

@@ -3,150 +3,175 @@ package feed
 import (
 	"container/list"
 	"iter"
-	"sync"
-
-	"sidestream/adapters"
 )
 
-// Latest returns the newest event of each key among those appended after c,
-// in log order and appended to buf, and the place to read on from: right
-// behind the last of them. With the zero Cursor this is the stream's current
-// state, which a client is given before it reads on.
-//
-// For an event with State, what is returned is the state, under the event's
-// id; it is encoded when it is first asked for, and only once. For any other
-// it is the event's own block. Events without State are kept only with
-// Options.Latest.
-//
-// complete is false if something after c may be missing from what the reader
-// is given: events of keys that had to be given up because of Options.Keys or
-// Options.KeyBytes, evicted entries that belong to no key, and, unless c is the
-// zero Cursor, gaps.
-//
-// ok is false, and next is c, if there is no state yet to start from, or none
-// to go on from: the first events of a change that isn't complete yet are
-// evicted. There is one as soon as the next event with State is appended. With
-// Options.Latest ok is always true.
-func (l *Log) Latest(c Cursor, buf []Entry) (entries []Entry, next Cursor, complete, ok bool) {
-	entries, due, next, complete, ok := l.latest(c, buf)
-	for _, d := range due { // without holding mu
-		entries[d.index].Block = d.state.block()
-	}
-	return entries, next, complete, ok
-}
-
-// unencoded is an entry whose state takes the place of its block.
-type unencoded struct {
-	index int
-	state *state
-}
-
-func (l *Log) latest(c Cursor, buf []Entry) (entries []Entry, due []unencoded, next Cursor, complete, ok bool) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	entries = buf
-	next, complete = c, c.next >= l.keys.givenUp.next && (c == Cursor{} || c.next >= l.lastGap.next)
-	for k := range l.keys.after(c) {
-		if k.state != nil {
-			due = append(due, unencoded{len(entries), k.state})
-		}
-		entries, next = append(entries, k.entry), k.after
-	}
-	// What follows the newest State is a change that isn't complete.
-	cut := next.events < l.evicted
-	if !l.o.Latest && (cut || !l.hasState) {
-		return buf, nil, c, false, false
-	}
-	if next.next < l.ring.first {
-		next, complete = l.oldest(), false
-	}
-	return entries, due, next, complete, true
-}
-
-// keys is the newest event of each key, for a bounded number of keys.
+// keys is the newest event of each key, for a bounded number of keys. Keys
+// that are gone have bounds of their own, so that they push out none that
+// live. A nil one is empty.
 type keys struct {
-	max     int
-	most    int64                    // bytes
-	bytes   int64                    // of what is kept
-	byKey   map[string]*list.Element // of *keyed
-	order   *list.List               // the one that changed longest ago comes first
-	givenUp Cursor                   // behind the last event that was given up
+	byKey map[string]*list.Element // of *kept, in live or gone; nil while there are few
+	live  changes
+	gone  changes
 }
 
-// keyed is the newest event of a key.
-type keyed struct {
+// fewKeys is the number of keys up to which they have no table, which would
+// be larger than they are.
+const fewKeys = 4
+
+// changes are the newest events of some keys.
+type changes struct {
+	order   list.List // of *kept; the one that changed longest ago comes first
+	bytes   int64     // of what is kept
+	max     int       // keys
+	most    int64     // bytes
+	givenUp Cursor    // behind the last event that was given up
+}
+
+// kept is the newest event of a key.
+type kept struct {
 	key   string
 	entry Entry
 	state *state // to be sent in place of entry.Block, if not nil
+	gone  bool   // it takes the key away
 	after Cursor // the place behind the event
 	size  int64  // in bytes, of all that is kept
 }
 
-func newKeys(o Options) keys {
-	return keys{max: o.Keys, most: o.KeyBytes, byKey: make(map[string]*list.Element), order: list.New()}
+func newKeys(o *Options) *keys {
+	bounds := changes{max: o.Keys, most: o.KeyBytes}
+	return &keys{live: bounds, gone: bounds}
 }
 
-func (k *keys) len() int { return len(k.byKey) }
+// len returns the number of keys that live.
+func (k *keys) len() int {
+	if k == nil {
+		return 0
+	}
+	return k.live.order.Len()
+}
+
+// bytes returns the size of all that is kept.
+func (k *keys) bytes() int64 {
+	if k == nil {
+		return 0
+	}
+	return k.live.bytes + k.gone.bytes
+}
 
 // set makes n the newest event of its key, and gives up keys that there is no
-// room for: those first that changed longest ago, but never the last one.
-func (k *keys) set(n keyed) {
+// room for: those first that changed longest ago, but never the last one that
+// lives.
+func (k *keys) set(n kept) {
 	n.size = int64(len(n.key) + len(n.entry.Block))
 	if n.state != nil {
 		n.size += int64(len(n.state.from.Data))
 	}
-	e := k.byKey[n.key]
-	if e == nil {
-		e = k.order.PushBack(new(keyed))
-		k.byKey[n.key] = e
+	to, e := k.changes(n.gone), k.find(n.key)
+	switch {
+	case e == nil:
+		e = k.learn(n.key, to.order.PushBack(new(kept)))
+	case e.Value.(*kept).gone != n.gone:
+		e = k.learn(n.key, to.order.PushBack(k.changes(!n.gone).take(e)))
+	default:
+		to.order.MoveToBack(e)
 	}
-	kept := e.Value.(*keyed)
-	k.bytes += n.size - kept.size
-	*kept = n
-	k.order.MoveToBack(e)
-	for len(k.byKey) > k.max || k.bytes > k.most && len(k.byKey) > 1 {
-		oldest := k.order.Remove(k.order.Front()).(*keyed)
+	was := e.Value.(*kept)
+	to.bytes += n.size - was.size
+	*was = n
+	for to.excess() && (n.gone || to.order.Len() > 1) {
+		oldest := to.take(to.order.Front())
+		to.givenUp = oldest.after
 		delete(k.byKey, oldest.key)
-		k.bytes -= oldest.size
-		k.givenUp = oldest.after
 	}
 }
 
-// after yields what changed after c, in the order of the log.
-func (k *keys) after(c Cursor) iter.Seq[*keyed] {
-	return func(yield func(*keyed) bool) {
-		var e *list.Element
-		for p := k.order.Back(); p != nil && p.Value.(*keyed).after.next > c.next; p = p.Prev() {
-			e = p
+// find returns the element of key, or nil.
+func (k *keys) find(key string) *list.Element {
+	if k.byKey != nil {
+		return k.byKey[key]
+	}
+	for _, s := range []*changes{&k.live, &k.gone} {
+		for e := s.order.Front(); e != nil; e = e.Next() {
+			if e.Value.(*kept).key == key {
+				return e
+			}
 		}
-		for ; e != nil && yield(e.Value.(*keyed)); e = e.Next() {
+	}
+	return nil
+}
+
+// learn notes that e, which it returns, is the element of key.
+func (k *keys) learn(key string, e *list.Element) *list.Element {
+	if k.byKey == nil && k.live.order.Len()+k.gone.order.Len() > fewKeys {
+		k.byKey = make(map[string]*list.Element)
+		for _, s := range []*changes{&k.live, &k.gone} {
+			for e := s.order.Front(); e != nil; e = e.Next() {
+				k.byKey[e.Value.(*kept).key] = e
+			}
+		}
+	}
+	if k.byKey != nil {
+		k.byKey[key] = e
+	}
+	return e
+}
+
+func (k *keys) changes(gone bool) *changes {
+	if gone {
+		return &k.gone
+	}
+	return &k.live
+}
+
+func (s *changes) excess() bool { return s.order.Len() > s.max || s.bytes > s.most }
+
+// take removes e, of which then nothing is kept.
+func (s *changes) take(e *list.Element) *kept {
+	n := s.order.Remove(e).(*kept)
+	s.bytes -= n.size
+	n.size = 0
+	return n
+}
+
+// complete reports whether nothing was given up of what after yields.
+func (k *keys) complete(c Cursor) bool {
+	switch {
+	case k == nil:
+		return true
+	case c == Cursor{}:
+		return k.live.givenUp == Cursor{}
+	}
+	return c.next >= k.live.givenUp.next && c.next >= k.gone.givenUp.next
+}
+
+// after yields what changed after c, in the order of the log: unless c is the
+// zero Cursor, keys that are gone as well.
+func (k *keys) after(c Cursor) iter.Seq[*kept] {
+	return func(yield func(*kept) bool) {
+		if k == nil {
+			return
+		}
+		live, gone := k.live.after(c), k.gone.after(c)
+		if c == (Cursor{}) {
+			gone = nil
+		}
+		for live != nil || gone != nil {
+			next := &live
+			if live == nil || gone != nil && gone.Value.(*kept).after.next < live.Value.(*kept).after.next {
+				next = &gone
+			}
+			if !yield((*next).Value.(*kept)) {
+				return
+			}
+			*next = (*next).Next()
 		}
 	}
 }
 
-// state is the full state of a key after an event that is only a change. It
-// is encoded when somebody needs it.
-type state struct {
-	id   string
-	once sync.Once
-	from *adapters.State // nil once encoded
-	to   []byte
-}
-
-// newState returns the state s under the id of the event that led to it, or
-// an error if it can't be encoded.
-func newState(id string, s *adapters.State) (*state, error) {
-	if err := encodable(s.Type, s.Data); err != nil {
-		return nil, err
+// after returns the first element that changed after c, or nil.
+func (s *changes) after(c Cursor) (e *list.Element) {
+	for p := s.order.Back(); p != nil && p.Value.(*kept).after.next > c.next; p = p.Prev() {
+		e = p
 	}
-	return &state{id: id, from: s}, nil
-}
-
-// block returns the encoded state.
-func (s *state) block() []byte {
-	s.once.Do(func() {
-		s.to, _ = encode(s.id, s.from.Type, s.from.Data) // newState has checked it
-		s.from = nil
-	})
-	return s.to
+	return e
 }

@@ -157,3 +157,144 @@ func TestWholeStateSharesTheBlock(t *testing.T) {
 		t.Errorf("latest: got %v, want the block that is read", latest)
 	}
 }
+
+// gone returns an event that takes its key away.
+func gone(id string) *adapters.Event {
+	e := keyed(id)
+	e.State = &adapters.State{Gone: true}
+	return e
+}
+
+// Who starts never hears of a key that is gone; who may have it, does.
+func TestLatestGone(t *testing.T) {
+	one := int64(len("a") + len("id: a2\ndata: a2\n\n"))
+	for _, tt := range []struct {
+		name    string
+		options feed.Options
+		append  string // "-a2" takes a away
+		after   string
+		want    string
+		then    string
+
+		complete bool
+	}{
+		{"start", feed.Options{}, "a1 b1 -a2", "", "b1", "", true},
+		{"start, nothing left", feed.Options{}, "a1 -a2", "", "", "", true},
+		{"jump", feed.Options{}, "a1 b1 -a2 b2", "a1", "-a2 b2", "", true},
+		{"jump from behind it", feed.Options{}, "a1 b1 -a2 b2", "a2", "b2", "", true},
+		{"back again", feed.Options{}, "a1 -a2 a3 b1", "a1", "a3 b1", "", true},
+		{"gone twice", feed.Options{}, "a1 -a2 b1 -a3", "a1", "b1 -a3", "", true},
+		{"never there", feed.Options{}, "a1 -b1", "a1", "-b1", "", true},
+		{"in the order of the log", feed.Options{}, "a1 b1 c1 -a2 d1 -c2 e1", "a1", "b1 -a2 d1 -c2 e1", "", true},
+		{"evicted from the log", feed.Options{Events: 1}, "a1 b1 -a2 c1", "", "b1 c1", "", true},
+		{"pushes out no key that lives", feed.Options{Keys: 2}, "a1 b1 -c1 -d1 -e1", "", "a1 b1", "", true},
+		{"given up, start", feed.Options{Keys: 1}, "a1 b1 -b2 -c1", "", "", "", false},
+		{"given up, start with all that lives", feed.Options{Keys: 1}, "a1 -b1 -c1", "", "a1", "", true},
+		{"given up, jump", feed.Options{Keys: 1}, "a1 -b1 -c1", "a1", "-c1", "", false},
+		{"given up, jump from behind it", feed.Options{Keys: 1}, "a1 -b1 -c1", "b1", "-c1", "", true},
+		{"bytes", feed.Options{KeyBytes: 2 * one}, "a1 -b1 -c1 -d1", "a1", "-c1 -d1", "", false},
+		{"bytes, no room for one", feed.Options{KeyBytes: one - 1, Events: 1}, "a1 -b1", "a1", "", "", false},
+		{"bytes, no room for one, start", feed.Options{KeyBytes: one - 1, Events: 1}, "a1 -b1", "", "a1", "", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := feed.New(tt.options)
+			cursors := map[string]feed.Cursor{"": {}}
+			for id := range strings.FieldsSeq(tt.append) {
+				e := keyed(id)
+				if id, is := strings.CutPrefix(id, "-"); is {
+					e = gone(id)
+				} else {
+					e.State = &adapters.State{Data: e.Data}
+				}
+				if err := l.Append(e); err != nil {
+					t.Fatal(err)
+				}
+				cursors[strings.TrimPrefix(id, "-")] = l.Live()
+			}
+			entries, next, complete, ok := l.Latest(cursors[tt.after], nil)
+			var got []string
+			for _, e := range entries {
+				id := e.ID
+				if strings.Contains(tt.append, "-"+id) {
+					id = "-" + id
+				}
+				got = append(got, id)
+				if want := encoded(t, e.ID, "", []byte(e.ID)); string(e.Block) != want {
+					t.Errorf("block: got %q, want the event's own, %q", e.Block, want)
+				}
+			}
+			if got := strings.Join(got, " "); got != tt.want || complete != tt.complete || !ok {
+				t.Errorf("got %q, complete %t, ok %t, want %q, %t, true", got, complete, ok, tt.want, tt.complete)
+			}
+			if got := from(t, l, next); got != tt.then {
+				t.Errorf("from next: got %q, want %q", got, tt.then)
+			}
+		})
+	}
+}
+
+// A reader that has come from somewhere is not one that starts, even if
+// nothing was ever appended before it.
+func TestLatestFromTheFirstPlace(t *testing.T) {
+	l := feed.New(feed.Options{Events: 1})
+	c := l.Live()
+	for _, e := range []*adapters.Event{gone("a1"), change("b1")} {
+		if err := l.Append(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tt := range []struct {
+		from feed.Cursor
+		want int
+	}{{c, 2}, {feed.Cursor{}, 1}} {
+		entries, _, complete, ok := l.Latest(tt.from, nil)
+		if len(entries) != tt.want || !complete || !ok {
+			t.Errorf("from %v: got %d entries, complete %t, ok %t, want %d, true, true", tt.from, len(entries), complete, ok, tt.want)
+		}
+	}
+}
+
+func TestSettle(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		events  int
+		append  string // "settle" settles, "gap" is one, "a1!" is the end of a change
+		entries int
+		then    string
+		ok      bool
+	}{
+		{"not yet", 9, "", 0, "", false},
+		{"nothing", 9, "settle", 0, "", true},
+		{"gaps", 9, "gap settle gap", 0, "gap", true},
+		{"in the middle of a change", 9, "a1 settle", 0, "", false},
+		{"in the middle, then its end", 9, "a1 settle a2!", 1, "", true},
+		{"a change of several", 9, "settle a1 a2", 0, "a1 a2", true},
+		{"a change of several, of which one is evicted", 1, "settle a1 a2", 0, "", false},
+		{"a change of several, then its end", 1, "settle a1 a2!", 1, "", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := feed.New(feed.Options{Events: tt.events})
+			for op := range strings.FieldsSeq(tt.append) {
+				switch id, end := strings.CutSuffix(op, "!"); {
+				case op == "settle":
+					l.Settle()
+				case op == "gap":
+					appendAll(t, l, op)
+				case end:
+					l.Append(change(id))
+				default:
+					l.Append(keyed(id))
+				}
+			}
+			entries, next, complete, ok := l.Latest(feed.Cursor{}, nil)
+			if len(entries) != tt.entries || ok != tt.ok || complete != ok {
+				t.Errorf("got %d entries, complete %t, ok %t, want %d, %t, %t", len(entries), complete, ok, tt.entries, tt.ok, tt.ok)
+			}
+			if ok {
+				if got := from(t, l, next); got != tt.then {
+					t.Errorf("from next: got %q, want %q", got, tt.then)
+				}
+			}
+		})
+	}
+}

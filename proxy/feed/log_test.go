@@ -111,6 +111,7 @@ func TestWaking(t *testing.T) {
 		"AppendGap": func(l *feed.Log) { l.AppendGap(feed.Gap{}) },
 		"Close":     (*feed.Log).Close,
 		"Wake":      (*feed.Log).Wake,
+		"Settle":    (*feed.Log).Settle,
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := feed.New(feed.Options{})

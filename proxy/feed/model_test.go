@@ -1,6 +1,8 @@
 package feed_test
 
 import (
+	"cmp"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -14,11 +16,21 @@ import (
 type model struct {
 	o      feed.Options
 	items  []item
-	first  int // items before it are evicted
-	keys   []string
-	given  int // no key given up has its event at or after this index
+	first  int      // items before it are evicted
+	live   []string // keys, in the order of their newest events
+	gone   []string // the same, of those that are gone
+	given  int      // no live key given up has its event at or after this index
+	buried int      // the same, of those that are gone
 	state  bool
 	closed bool
+
+	mark    string
+	markAt  int    // -1: nowhere
+	base    string // the first mark
+	baseAt  int    // first when it was made
+	settled int    // where; -1: not
+	restart int    // where the source began anew
+	lacking bool   // state may have been lost before
 }
 
 // item is one entry of the model.
@@ -27,6 +39,7 @@ type item struct {
 	gap    *feed.Gap
 	key    string
 	state  bool
+	gone   bool
 	block  string
 	latest string // the block that stands for the key
 	size   int64  // of what is kept for the key
@@ -34,30 +47,47 @@ type item struct {
 	first  int // model.first when it was appended
 }
 
+func newModel(o feed.Options) *model { return &model{o: o, markAt: -1, settled: -1} }
+
+func isEvent(i item) bool { return i.gap == nil }
+
 func (m *model) append(i item) {
 	i.at, i.first = time.Now(), m.first
 	m.items = append(m.items, i)
 	if m.kept(i) {
 		m.state = m.state || i.state
-		m.keys = append(slices.DeleteFunc(m.keys, func(k string) bool { return k == i.key }), i.key)
-		for len(m.keys) > m.o.Keys || m.keyBytes() > m.o.KeyBytes && len(m.keys) > 1 {
-			at := m.last(len(m.items), func(i item) bool { return m.kept(i) && i.key == m.keys[0] })
-			m.keys, m.given = m.keys[1:], at+1
+		same := func(k string) bool { return k == i.key }
+		m.live, m.gone = slices.DeleteFunc(m.live, same), slices.DeleteFunc(m.gone, same)
+		if i.gone {
+			m.gone = append(m.gone, i.key)
+		} else {
+			m.live = append(m.live, i.key)
+		}
+		for len(m.live) > m.o.Keys || m.keyBytes(m.live) > m.o.KeyBytes && len(m.live) > 1 {
+			m.live, m.given = m.live[1:], m.lastOf(m.live[0])+1
+		}
+		for len(m.gone) > m.o.Keys || m.keyBytes(m.gone) > m.o.KeyBytes {
+			m.gone, m.buried = m.gone[1:], m.lastOf(m.gone[0])+1
 		}
 	}
 	m.trim()
 }
 
-// keyBytes returns what is kept for all keys.
-func (m *model) keyBytes() (n int64) {
-	for _, k := range m.keys {
-		n += m.items[m.last(len(m.items), func(i item) bool { return m.kept(i) && i.key == k })].size
+// keyBytes returns what is kept for keys.
+func (m *model) keyBytes(keys []string) (n int64) {
+	for _, k := range keys {
+		n += m.items[m.lastOf(k)].size
 	}
 	return n
 }
 
 // kept reports whether i is the newest event of its key once it is appended.
-func (m *model) kept(i item) bool { return i.gap == nil && (i.state || m.o.Latest) }
+func (m *model) kept(i item) bool { return isEvent(i) && (i.state || m.o.Latest) }
+
+// lastOf returns the index of the last event that is kept for key.
+func (m *model) lastOf(key string) int {
+	return m.last(len(m.items), func(i item) bool { return m.kept(i) && i.key == key })
+}
 
 // last returns the index of the last item before end that is so, or -1.
 func (m *model) last(end int, is func(item) bool) int {
@@ -70,12 +100,9 @@ func (m *model) last(end int, is func(item) bool) int {
 }
 
 func (m *model) trim() {
-	newest := m.last(len(m.items), func(i item) bool { return i.gap == nil })
+	newest := m.last(len(m.items), isEvent)
 	for m.first < len(m.items) {
-		n, size := len(m.items)-m.first, int64(0)
-		for _, i := range m.items[m.first:] {
-			size += int64(len(i.block))
-		}
+		n, size := m.size()
 		old := m.o.Age > 0 && time.Since(m.items[m.first].at) > m.o.Age
 		fits := n <= m.o.Events && size <= m.o.Bytes && !old
 		if fits || m.first == newest && n-1 <= m.o.Events {
@@ -85,26 +112,66 @@ func (m *model) trim() {
 	}
 }
 
+// size returns the number of entries at hand, and that of their bytes.
+func (m *model) size() (entries int, bytes int64) {
+	for _, i := range m.items[m.first:] {
+		bytes += int64(len(i.block))
+	}
+	return len(m.items) - m.first, bytes
+}
+
 // events returns the number of events among the items from i to j.
 func (m *model) events(i, j int) (n int64) {
 	for _, i := range m.items[i:j] {
-		if i.gap == nil {
+		if isEvent(i) {
 			n++
 		}
 	}
 	return n
 }
 
-// after returns the index behind the event with this id.
-func (m *model) after(id string) (int, bool) {
-	same := func(i item) bool { return i.gap == nil && i.id == id }
-	at := m.last(len(m.items), same)
-	if at < 0 {
-		return 0, false
+func (m *model) setMark(id string) {
+	m.mark, m.markAt = id, len(m.items)
+	if m.last(len(m.items), isEvent) < 0 && m.floor() == "" {
+		m.base, m.baseAt = id, m.first
 	}
+}
+
+func (m *model) settle() {
+	kept := m.last(len(m.items), m.kept) >= m.restart
+	if m.settled < 0 && !kept && m.events(m.restart, len(m.items)) == 0 {
+		m.settled = len(m.items)
+	}
+}
+
+func (m *model) beginAnew(g feed.Gap) {
+	m.append(item{gap: &g})
+	m.live, m.gone, m.given, m.buried = nil, nil, 0, 0
+	m.state, m.settled, m.lacking, m.restart = false, -1, false, len(m.items)
+}
+
+// after returns the index behind the event with this id, or where it would be.
+func (m *model) after(id string) (int, bool) {
+	if at, known := m.named(id); known {
+		return at, at >= 0
+	}
+	newest := m.last(len(m.items), isEvent)
+	switch {
+	case newest >= 0 && m.items[newest].id == id:
+		return m.first, true
+	case m.mark == id && m.markAt >= m.first:
+		return m.markAt, true
+	}
+	return m.between(id, m.newest(), m.floor())
+}
+
+// named returns the index behind the event with this id, or -1 if there's no
+// telling, and whether one is at hand.
+func (m *model) named(id string) (int, bool) {
+	same := func(i item) bool { return isEvent(i) && i.id == id }
+	at := m.last(len(m.items), same)
 	if at < m.first {
-		newest := m.last(len(m.items), func(i item) bool { return i.gap == nil })
-		return at + 1, at == newest
+		return 0, false
 	}
 	if m.items[at].state {
 		return at + 1, true
@@ -113,25 +180,85 @@ func (m *model) after(id string) (int, bool) {
 	for {
 		earlier := m.last(at, same)
 		if earlier < 0 || earlier < m.items[at].first {
-			return at + 1, at >= m.first
+			break
 		}
 		at = earlier
 	}
+	if at < m.first {
+		return -1, true
+	}
+	return at + 1, true
+}
+
+// newest returns the id of the newest event or mark.
+func (m *model) newest() string {
+	newest := m.last(len(m.items), isEvent)
+	if m.markAt > newest {
+		return m.mark
+	}
+	if newest < 0 {
+		return ""
+	}
+	return m.items[newest].id
+}
+
+// floor returns the id of the place before the oldest event at hand.
+func (m *model) floor() string {
+	switch {
+	case m.first > 0 && isEvent(m.items[m.first-1]):
+		return m.items[m.first-1].id
+	case m.first == m.baseAt:
+		return m.base
+	}
+	return ""
+}
+
+// between returns the index behind the last event at or before id, if it is
+// one from floor to newest.
+func (m *model) between(id, newest, floor string) (int, bool) {
+	if m.o.Compare == nil {
+		return 0, false
+	}
+	upTo := func(a, b string) bool {
+		order, ok := m.o.Compare(a, b)
+		return ok && order <= 0
+	}
+	if !upTo(id, newest) {
+		return 0, false
+	}
+	if at := m.last(len(m.items), func(i item) bool { return isEvent(i) && upTo(i.id, id) }); at >= m.first {
+		return at + 1, true
+	}
+	return m.first, upTo(floor, id)
+}
+
+// beyond is after, for ids behind all others as well.
+func (m *model) beyond(id string) (int, bool) {
+	if at, ok := m.after(id); ok || m.o.Compare == nil {
+		return at, ok
+	}
+	order, ok := m.o.Compare(id, m.newest())
+	return len(m.items), ok && order > 0
 }
 
 // latest returns the indices of the newest event of each key at or after i,
-// and what else Latest says.
-func (m *model) latest(i int) (at []int, next int, complete, ok bool) {
+// and what else Latest says; start if the cursor is the zero one.
+func (m *model) latest(i int, start bool) (at []int, next int, complete, ok bool) {
 	gap := m.last(len(m.items), func(i item) bool { return i.gap != nil })
-	next, complete = i, i >= m.given && (i == 0 || gap < i)
-	for _, k := range m.keys {
-		last := m.last(len(m.items), func(i item) bool { return m.kept(i) && i.key == k })
-		if last >= i {
-			at, next = append(at, last), last+1
+	if start {
+		complete = m.given == 0 && !m.lacking
+	} else {
+		complete = i >= m.given && i >= m.buried && gap < i
+	}
+	for _, k := range append(slices.Clone(m.live), m.gone...) {
+		if last := m.lastOf(k); last >= i && !(start && m.items[last].gone) {
+			at = append(at, last)
 		}
 	}
+	slices.Sort(at)
+	next = max(i, m.settled, m.restart, m.last(len(m.items), m.kept)+1)
 	switch {
-	case !m.o.Latest && (!m.state || m.events(next, max(next, m.first)) > 0):
+	case !m.o.Latest && (!m.state && m.settled < 0 || m.events(next, max(next, m.first)) > 0):
 		return nil, i, false, false
 	case next < m.first:
 		return at, m.first, false, true
@@ -149,7 +276,7 @@ func (m *model) tail(n int) int {
 	}
 	i := len(m.items)
 	for range n {
-		i = m.last(i, func(i item) bool { return i.gap == nil })
+		i = m.last(i, isEvent)
 	}
 	return i
 }
@@ -170,7 +297,24 @@ func randomOptions(r *rand.Rand) feed.Options {
 	if r.IntN(3) == 0 {
 		o.Age = 10 * time.Second
 	}
+	if r.IntN(2) == 0 {
+		o.Compare = order
+	}
 	return o
+}
+
+// order compares ids such as "1/2", the second place of the first
+// incarnation.
+func order(a, b string) (int, bool) {
+	epochA, a, okA := cutID(a)
+	epochB, b, okB := cutID(b)
+	return cmp.Compare(a, b), okA && okB && epochA == epochB
+}
+
+func cutID(id string) (epoch int, place string, ok bool) {
+	var n int
+	_, err := fmt.Sscanf(id, "%d/%d", &epoch, &n)
+	return epoch, fmt.Sprintf("%06d", n), err == nil
 }
 
 // randomEvent returns an event whose id, if it has one, is from a small set,
@@ -184,14 +328,18 @@ func randomEvent(r *rand.Rand) adapters.Event {
 	for i := range e.Data {
 		e.Data[i] = "abc\n"[r.IntN(4)]
 	}
-	switch id := r.IntN(20); r.IntN(4) {
+	switch id := r.IntN(20); r.IntN(5) {
 	case 0:
 		e.Position = adapters.Position("plain" + string(rune('a'+id)))
 	case 1:
 		e.Position = adapters.Position("state" + string(rune('a'+id)))
 		e.State = &adapters.State{Type: "full", Data: append([]byte("full "), e.Data...)}
 	case 2:
+		key := e.Key
 		e = adapters.NewState("", e.Type, e.Data)
+		e.Key = key
+	case 3:
+		e.State = &adapters.State{Gone: true}
 	}
 	return e
 }

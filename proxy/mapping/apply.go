@@ -16,16 +16,51 @@ type Scope struct {
 	Vars  adapters.Vars
 }
 
+// An Event is what a message is turned into, or a part of it.
+type Event struct {
+	adapters.Event
+
+	// To is what clients are matched with: the value of the route's key, or
+	// Key if it has none.
+	To string
+}
+
+// A KeyedError is the failure of an expression on a message whose To is known.
+type KeyedError struct {
+	To  string
+	Err error
+}
+
+func (e *KeyedError) Error() string { return e.Err.Error() }
+
+func (e *KeyedError) Unwrap() error { return e.Err }
+
 // Apply appends the events that in is turned into to out, possibly none.
 // They have in's position, except when an id expression or Each is at work:
 // see [Split]. prev is the position of the message before. In's State is
 // not looked at; if in is a whole state, so is what is made of it.
-func (m *Mapping) Apply(ctx context.Context, in *adapters.Event, prev adapters.Position, s Scope, out []adapters.Event) ([]adapters.Event, error) {
+//
+// Of an event that takes its key away nothing is changed, and its To is made of
+// null, since there is no message.
+//
+// The error is a [KeyedError] if it concerns nobody but those whom the message
+// is for.
+func (m *Mapping) Apply(ctx context.Context, in *adapters.Event, prev adapters.Position, s Scope, out []Event) ([]Event, error) {
+	r := run{Mapping: m, values: m.variables(in, s)}
+	if in.State != nil && in.State.Gone {
+		to, err := r.whom(ctx, in, nil)
+		if err != nil {
+			return out, err
+		}
+		if to == "" && in.Key != "" {
+			return out, errWhose
+		}
+		return append(out, Event{*in, to}), nil
+	}
 	input, err := m.decode(in)
 	if err != nil {
 		return out, err
 	}
-	r := run{Mapping: m, values: m.variables(in, s)}
 	if m.each == nil {
 		return r.one(ctx, in, input, true, out)
 	}
@@ -49,9 +84,13 @@ func (m *Mapping) Apply(ctx context.Context, in *adapters.Event, prev adapters.P
 	return out, nil
 }
 
-// decode makes "." of the payload.
+// decode makes "." of the payload. If no expression reads that, it may be
+// anything.
 func (m *Mapping) decode(in *adapters.Event) (any, error) {
-	if m.text {
+	switch {
+	case !m.needsData:
+		return nil, nil //nolint:nilnil // null is a value like another
+	case m.text:
 		return string(in.Data), nil
 	}
 	v, err := jq.Decode(in.Data)
@@ -65,6 +104,7 @@ func (m *Mapping) decode(in *adapters.Event) (any, error) {
 }
 
 var (
+	errWhose      = errors.New("a deletion has no payload, so that key must be made of $key or $subject")
 	errNotJSON    = errors.New("the payload is not JSON (event.decode: text takes it as a string)")
 	errHugeNumber = fmt.Errorf("a number of the payload has more than %d digits", jq.MaxDigits)
 )
@@ -90,7 +130,7 @@ func (m *Mapping) variables(in *adapters.Event, s Scope) []any {
 			meta["time"] = jq.Value(in.Time)
 		}
 	}
-	return []any{s.Route, vars, headers, meta}
+	return []any{s.Route, vars, in.Key, jq.Value(in.Meta["subject"]), headers, meta}
 }
 
 // run is the work on one message.
@@ -102,7 +142,45 @@ type run struct {
 
 // one appends the event made of input, unless where drops it. whole says
 // that input is all of the message, so that its payload can stay as it is.
-func (r *run) one(ctx context.Context, in *adapters.Event, input any, whole bool, out []adapters.Event) ([]adapters.Event, error) {
+func (r *run) one(ctx context.Context, in *adapters.Event, input any, whole bool, out []Event) ([]Event, error) {
+	to, err := r.whom(ctx, in, input)
+	if err != nil {
+		return out, err
+	}
+	made, some, err := r.shape(ctx, in, input, whole, to)
+	switch {
+	case err != nil && r.to != nil && ctx.Err() == nil:
+		return out, &KeyedError{to, err}
+	case err != nil || !some:
+		return out, err
+	}
+	return append(out, made), nil
+}
+
+// whom returns the value of the route's key, or in's key if it has none.
+func (r *run) whom(ctx context.Context, in *adapters.Event, input any) (string, error) {
+	if r.to == nil {
+		return in.Key, nil
+	}
+	return r.word(ctx, "key", r.to, input)
+}
+
+// word returns the text that x, the expression called name, makes of input.
+func (r *run) word(ctx context.Context, name string, x *jq.Expression, input any) (string, error) {
+	v, _, err := x.First(ctx, input, r.values...)
+	if err != nil {
+		return "", hint(err)
+	}
+	text, ok := jq.Word(v)
+	if !ok {
+		return "", fmt.Errorf("%s yields a %s where text is needed", name, jq.Type(v))
+	}
+	return text, nil
+}
+
+// shape returns the event made of input, for those that match to, and whether
+// where lets it pass.
+func (r *run) shape(ctx context.Context, in *adapters.Event, input any, whole bool, to string) (made Event, some bool, err error) {
 	eval := func(x *jq.Expression) (any, bool, error) {
 		v, some, err := x.First(ctx, input, r.values...)
 		return v, some, hint(err)
@@ -111,50 +189,50 @@ func (r *run) one(ctx context.Context, in *adapters.Event, input any, whole bool
 	if r.where != nil {
 		v, some, err := eval(r.where)
 		if err != nil || !some || v == nil || v == false {
-			return out, err
+			return made, false, err
 		}
 	}
 	e := *in
 	e.State = nil
+	if r.to != nil && in.State == nil {
+		e.Key = to
+	}
 	switch {
 	case r.data != nil:
 		v, some, err := eval(r.data)
 		if err != nil || !some {
-			return out, err
+			return made, false, err
 		}
 		if e.Data, err = jq.Payload(v); err != nil {
-			return out, fmt.Errorf("event.data: %w", err)
+			return made, false, fmt.Errorf("event.data: %w", err)
 		}
 	case !whole:
-		var err error
 		if e.Data, err = jq.Payload(input); err != nil {
-			return out, fmt.Errorf("event.each: %w", err)
+			return made, false, fmt.Errorf("event.each: %w", err)
 		}
 	}
 	if r.bytes += len(e.Data); r.bytes > r.maxOutput {
-		return out, fmt.Errorf("the expressions made more than %d bytes of one message (event.max_output)", r.maxOutput)
+		return made, false, fmt.Errorf("the expressions made more than %d bytes of one message (event.max_output)", r.maxOutput)
 	}
 	for _, f := range []struct {
 		name string
 		x    *jq.Expression
 		into *string
-	}{{"type", r.typ, &e.Type}, {"key", r.key, &e.Key}, {"id", r.id, (*string)(&e.Position)}} {
+	}{{"event.type", r.typ, &e.Type}, {"event.key", r.key, &e.Key}, {"event.id", r.id, (*string)(&e.Position)}} {
 		if f.x == nil {
 			continue
 		}
-		v, _, err := eval(f.x)
-		if err != nil {
-			return out, err
-		}
-		var ok bool
-		if *f.into, ok = jq.Word(v); !ok {
-			return out, fmt.Errorf("event.%s yields a %s where text is needed", f.name, jq.Type(v))
+		if *f.into, err = r.word(ctx, f.name, f.x, input); err != nil {
+			return made, false, err
 		}
 	}
 	if in.State != nil {
 		e.State = &adapters.State{Type: e.Type, Data: e.Data}
 	}
-	return append(out, e), nil
+	if r.to == nil {
+		to = e.Key
+	}
+	return Event{e, to}, true, nil
 }
 
 // hint adds to an error of an expression the setting that allows it more.

@@ -18,10 +18,10 @@ import (
 	"sidestream/adapters/jq"
 )
 
-// Spec is what a route says about its events. Type to ID are jq expressions,
-// given the message as "." and $route, $vars, $headers and $meta; an empty
-// one leaves the event as the source made it. Of an expression that yields
-// several values the first counts, Each apart.
+// Spec is what a route says about its events. Each to ID are jq expressions,
+// given the message as "." and $route, $vars, $key, $subject, $headers and
+// $meta; an empty one leaves the event as the source made it. Of an expression
+// that yields several values the first counts, Each apart.
 type Spec struct {
 	Each  string `yaml:"each"`  // yields the values that the message is split into; "." is one of them below
 	Where string `yaml:"where"` // null and false drop the event
@@ -64,15 +64,18 @@ func DefaultSpec() Spec {
 type Mapping struct {
 	each, where, typ, data, key, id *jq.Expression
 
+	to *jq.Expression // the route's key
+
 	text      bool
 	maxEvents int
 	maxOutput int
 	needsMeta bool
+	needsData bool // an expression reads the payload
 }
 
-// A SpecError is a complaint about one field of a Spec.
+// A SpecError is a complaint about one of a route's expressions.
 type SpecError struct {
-	Field string // its name in YAML
+	Field string // where it stands in the route: "event.where", "key"
 	Err   error
 }
 
@@ -80,38 +83,42 @@ func (e *SpecError) Error() string { return e.Field + ": " + e.Err.Error() }
 
 func (e *SpecError) Unwrap() error { return e.Err }
 
-// Compile compiles s, which started as [DefaultSpec]. It returns nil and no error if s has no expression.
-// Every error is a [SpecError]; several are joined.
-func Compile(s Spec) (*Mapping, error) {
+// Compile compiles s, which started as [DefaultSpec], and key, the route's
+// own expression, which gives [Event.To] and, for want of s.Key, the key of
+// events that have no state. It returns nil and no error if there is no
+// expression. Every error is a [SpecError]; several are joined.
+func Compile(s Spec, key string) (*Mapping, error) {
 	m := &Mapping{maxEvents: s.MaxEvents, maxOutput: int(s.MaxOutput)}
 	var errs []error
 	m.text = s.Decode == decodeText
 	if !slices.Contains(s.Decode.Values(), string(s.Decode)) {
-		errs = append(errs, &SpecError{"decode", fmt.Errorf(`%q is not one of "json" and "text"`, s.Decode)})
+		errs = append(errs, &SpecError{"event.decode", fmt.Errorf(`%q is not one of "json" and "text"`, s.Decode)})
 	}
 	used := false
 	for _, f := range []struct {
 		name, source string
 		into         **jq.Expression
 	}{
-		{"each", s.Each, &m.each},
-		{"where", s.Where, &m.where},
-		{"type", s.Type, &m.typ},
-		{"data", s.Data, &m.data},
-		{"key", s.Key, &m.key},
-		{"id", s.ID, &m.id},
+		{"event.each", s.Each, &m.each},
+		{"event.where", s.Where, &m.where},
+		{"event.type", s.Type, &m.typ},
+		{"event.data", s.Data, &m.data},
+		{"event.key", s.Key, &m.key},
+		{"event.id", s.ID, &m.id},
+		{"key", key, &m.to},
 	} {
 		if f.source == "" {
 			continue
 		}
 		used = true
-		x, err := jq.Compile("event."+f.name, f.source, time.Duration(s.Timeout), variableNames()...)
+		x, err := jq.Compile(f.name, f.source, time.Duration(s.Timeout), variableNames()...)
 		if err != nil {
 			errs = append(errs, &SpecError{f.name, err})
 			continue
 		}
 		*f.into = x
-		m.needsMeta = m.needsMeta || x.Uses("$headers") || x.Uses("$meta")
+		m.needsData = m.needsData || x.ReadsInput()
+		m.needsMeta = m.needsMeta || x.Uses("$headers") || x.Uses("$meta") || x.Uses("$subject")
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -124,9 +131,11 @@ func Compile(s Spec) (*Mapping, error) {
 
 // variableNames are the variables that expressions may use, in the order in
 // which their values are handed over.
-func variableNames() []string { return []string{"$route", "$vars", "$headers", "$meta"} }
+func variableNames() []string {
+	return []string{"$route", "$vars", "$key", "$subject", "$headers", "$meta"}
+}
 
-// NeedsMeta reports whether an expression reads $headers or $meta.
+// NeedsMeta reports whether an expression reads $subject, $headers or $meta.
 func (m *Mapping) NeedsMeta() bool { return m != nil && m.needsMeta }
 
 // Splits reports whether one message can become several events.
@@ -136,4 +145,4 @@ func (m *Mapping) Splits() bool { return m != nil && m.each != nil }
 func (m *Mapping) SetsID() bool { return m != nil && m.id != nil }
 
 // SetsKey reports whether events get keys of the route's making.
-func (m *Mapping) SetsKey() bool { return m != nil && m.key != nil }
+func (m *Mapping) SetsKey() bool { return m != nil && (m.key != nil || m.to != nil) }

@@ -24,7 +24,7 @@ func defaulted(s Spec) Spec {
 
 func apply(t *testing.T, s Spec, in adapters.Event) ([]string, error) {
 	t.Helper()
-	m, err := Compile(defaulted(s))
+	m, err := Compile(defaulted(s), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestFailures(t *testing.T) {
 }
 
 func TestCancel(t *testing.T) {
-	m, err := Compile(defaulted(Spec{Data: "[repeat(1)]"}))
+	m, err := Compile(defaulted(Spec{Data: "[repeat(1)]"}), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,17 +134,17 @@ func TestCancel(t *testing.T) {
 }
 
 func TestCompile(t *testing.T) {
-	m, err := Compile(DefaultSpec())
+	m, err := Compile(DefaultSpec(), "")
 	if m != nil || err != nil {
 		t.Errorf("no expression: got %v, %v; want nil, nil", m, err)
 	}
 	if m.Splits() || m.SetsID() || m.SetsKey() || m.NeedsMeta() {
 		t.Error("no mapping claims to do something")
 	}
-	_, err = Compile(Spec{Data: ".a |", Where: "$nope", Decode: "xml"})
+	_, err = Compile(Spec{Data: ".a |", Where: "$nope", Decode: "xml"}, "")
 	for _, want := range []string{
 		`decode: "xml" is not one of "json" and "text"`,
-		`where: "$nope": variable not defined: $nope; the variables are $route, $vars, $headers, $meta`,
+		`where: "$nope": variable not defined: $nope; the variables are $route, $vars, $key, $subject, $headers, $meta`,
 		`data: ".a |" is not an expression in jq:`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -152,11 +152,11 @@ func TestCompile(t *testing.T) {
 		}
 	}
 	for _, expr := range []string{"$meta.x", ".a + $headers.b"} {
-		if m, err := Compile(defaulted(Spec{Data: expr})); err != nil || !m.NeedsMeta() {
+		if m, err := Compile(defaulted(Spec{Data: expr}), ""); err != nil || !m.NeedsMeta() {
 			t.Errorf("%s: got NeedsMeta false, error %v", expr, err)
 		}
 	}
-	if m, err := Compile(defaulted(Spec{Data: `"$meta", $vars`})); err != nil || m.NeedsMeta() {
+	if m, err := Compile(defaulted(Spec{Data: `"$meta", $vars`}), ""); err != nil || m.NeedsMeta() {
 		t.Errorf("a text that reads like a variable: got NeedsMeta true, error %v", err)
 	}
 }
@@ -175,12 +175,12 @@ func TestSplitJoin(t *testing.T) {
 }
 
 func BenchmarkApply(b *testing.B) {
-	m, err := Compile(defaulted(Spec{Where: ".total > 0", Type: ".kind", Data: ".order"}))
+	m, err := Compile(defaulted(Spec{Where: ".total > 0", Type: ".kind", Data: ".order"}), "")
 	if err != nil {
 		b.Fatal(err)
 	}
 	in := adapters.Event{Data: []byte(`{"kind":"placed","total":12.5,"order":{"id":123456789,"items":["a","b"]}}`)}
-	var out []adapters.Event
+	var out []Event
 	b.ReportAllocs()
 	for b.Loop() {
 		if out, err = m.Apply(b.Context(), &in, "", Scope{}, out[:0]); err != nil || len(out) != 1 {

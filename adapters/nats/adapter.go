@@ -1,0 +1,114 @@
+package nats
+
+import (
+	"errors"
+	"sync"
+
+	"sidestream/adapters"
+)
+
+// Adapter returns the adapter "nats".
+//
+// Its factories are closers. Those with equal connection options share one
+// connection, which is made when a source of theirs is first run and closed
+// with the last of them. A program has one adapter, therefore.
+func Adapter() adapters.Adapter {
+	links := new(pool)
+	return adapters.New("nats", defaults, func(o Options, route adapters.Route) (adapters.Factory, error) {
+		return build(&o, route, links)
+	})
+}
+
+func build(o *Options, route adapters.Route, links *pool) (adapters.Factory, error) {
+	f := &factory{options: o, links: links}
+	var errs [3]error
+	errs[0] = o.check(route)
+	f.subjects, errs[1] = parseTemplates("subject", o.Subject, route, subjectRules())
+	if o.Bucket != "" {
+		f.keys, errs[2] = parseTemplates("keys", o.Keys, route, keyRules())
+	}
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	o.settle(route)
+	return f, nil
+}
+
+// A factory is the adapter configured for one route.
+type factory struct {
+	options  *Options
+	subjects templates // of Options.Subject
+	keys     templates // of Options.Keys, if there is a bucket
+	links    *pool
+
+	mu     sync.Mutex
+	joined *link // guarded by mu; nil before the first use
+	closed bool  // guarded by mu
+}
+
+// Capabilities implements [adapters.Factory].
+func (f *factory) Capabilities() adapters.Capabilities {
+	switch f.options.kind() {
+	case kindStream:
+		return adapters.Capabilities{
+			Positions: true, Replayable: true, Keyed: true, Seekable: true,
+			Compare: comparePositions,
+		}
+	case kindBucket:
+		return adapters.Capabilities{
+			Positions: true, Replayable: true, Stateful: true, Keyed: true,
+			Compare: comparePositions,
+		}
+	default:
+		return adapters.Capabilities{Keyed: true}
+	}
+}
+
+// Open implements [adapters.Factory].
+func (f *factory) Open(vars adapters.Vars, env adapters.Env) (adapters.Source, error) {
+	subjects, err := f.subjects.expand(vars)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := f.keys.expand(vars)
+	if err != nil {
+		return nil, err
+	}
+	switch f.options.kind() {
+	case kindStream:
+		return newStreamSource(f, subjects, env), nil
+	case kindBucket:
+		return newBucketSource(f, keys, env), nil
+	default:
+		return newCoreSource(f, subjects, env), nil
+	}
+}
+
+// link returns the connection that the factory shares with its like.
+func (f *factory) link() (*link, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, errFactoryClosed
+	}
+	if f.joined == nil {
+		f.joined = f.links.join(&f.options.Connection)
+	}
+	return f.joined, nil
+}
+
+var errFactoryClosed = errors.New("the route's connection was closed")
+
+// Close closes the connection if no other factory has a part in it, and waits
+// until nothing of it is left. The factory's sources should have returned from
+// Run.
+func (f *factory) Close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.joined != nil {
+		f.links.leave(f.joined)
+		f.joined = nil
+	}
+	f.closed = true
+	return nil
+}

@@ -1,0 +1,90 @@
+package nats
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A streamState is what the server says of a stream at one moment.
+type streamState struct {
+	id       identity
+	first    uint64 // sequence of the oldest message; last+1 if there is none
+	last     uint64 // sequence of the newest message ever; 0 if there was none
+	messages uint64
+	subjects uint64    // how many of them have messages
+	newest   time.Time // when the one with sequence last was stored
+	asOf     time.Time // by the server's clock
+	config   jetstream.StreamConfig
+}
+
+// look asks for the state of the stream. Errors are classified.
+func (s *session) look(ctx context.Context) (streamState, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	stream, err := s.js.Stream(ctx, s.stream)
+	if err != nil {
+		return streamState{}, s.failed(ctx, "look at", err)
+	}
+	s.seen.Store(true)
+	info := stream.CachedInfo()
+	st := streamState{
+		id:       identify(s.stream, info.Created),
+		first:    info.State.FirstSeq,
+		last:     info.State.LastSeq,
+		messages: info.State.Msgs,
+		subjects: info.State.NumSubjects,
+		newest:   info.State.LastTime,
+		asOf:     info.TimeStamp,
+		config:   info.Config,
+	}
+	if st.messages == 0 {
+		st.first = st.last + 1 // of one that never had a message, the server says 0 or 1
+	}
+	return st, nil
+}
+
+// every reports whether the filters, of which none stands for everything,
+// select all messages that the stream can have.
+func (st *streamState) every(filters []string) bool {
+	if len(filters) == 0 || slices.Contains(filters, anyRest) {
+		return true
+	}
+	if len(st.config.Subjects) == 0 || len(st.config.Sources) > 0 {
+		return false // what it copies may have any subject
+	}
+	for _, subject := range st.config.Subjects {
+		if !slices.ContainsFunc(filters, func(f string) bool { return subsumes(f, subject) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// numbered reports whether each of the stream's sequences was that of a
+// message. A mirror that copies only some of its origin's messages has their
+// sequences, and nothing at the others.
+func (st *streamState) numbered() bool {
+	m := st.config.Mirror
+	return m == nil || m.FilterSubject == "" && len(m.SubjectTransforms) == 0
+}
+
+// subsumes reports whether each subject that pattern b matches is matched by
+// pattern a.
+func subsumes(a, b string) bool {
+	as, bs := strings.Split(a, separator), strings.Split(b, separator)
+	for i, t := range as {
+		switch {
+		case t == anyRest:
+			return len(bs) > i
+		case i >= len(bs) || bs[i] == anyRest:
+			return false
+		case t != anyToken && t != bs[i]:
+			return false
+		}
+	}
+	return len(as) == len(bs)
+}

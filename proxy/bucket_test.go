@@ -1,0 +1,139 @@
+package proxy
+
+import (
+	"testing"
+	"time"
+
+	"sidestream/adapters"
+)
+
+// put sets a key of the bucket called name.
+func (w *world) put(name, key, value string) {
+	w.upstream(name).Append(adapters.Event{Key: key, Data: []byte(value)})
+	after(0)
+}
+
+// remove deletes a key of the bucket called name.
+func (w *world) remove(name, key string) {
+	w.upstream(name).Append(adapters.Event{
+		Key: key, Type: "delete", Data: []byte(`{"key":"` + key + `"}`), State: &adapters.State{Gone: true},
+	})
+	after(0)
+}
+
+const bucketTable = `routes: [{path: /b, log: {name: b}, live_marker: true, history: {events: 3}, event: {data: '"\($key)=\(.)"'}}]`
+
+func TestBucket(t *testing.T) {
+	inWorld(t, bucketTable, func(w *world) {
+		empty := w.connect("/b")
+		empty.wants("b.0.0 stream.live …")
+		w.put("b", "x", "1")
+		empty.wants("b.0.0 stream.live …", "b.0.1 x=1")
+		empty.drop()
+		w.put("b", "y", "2")
+		w.put("b", "x", "3")
+		w.put("b", "z", "4")
+		w.remove("b", "y")
+
+		c := w.connect("/b")
+		defer c.drop()
+		c.wants("b.0.3 x=3", "b.0.4 z=4", "b.0.4 stream.live …")
+		// A deletion is not for expressions to change, and who comes later
+		// never hears of the key.
+		w.remove("b", "z")
+		c.wants("b.0.3 x=3", "b.0.4 z=4", "b.0.4 stream.live …", `b.0.6 delete {"key":"z"}`)
+		// From wherever a client was, it hears of what is gone.
+		for id, want := range map[string][]string{
+			"b.0.1": {"b.0.3 x=3", "b.0.4 z=4", `b.0.5 delete {"key":"y"}`, `b.0.6 delete {"key":"z"}`},
+			"b.0.4": {`b.0.5 delete {"key":"y"}`, `b.0.6 delete {"key":"z"}`},
+			"b.0.6": {},
+		} {
+			back := w.connect("/b", "Last-Event-ID: "+id)
+			last := id
+			if len(want) > 0 {
+				last = "b.0.6"
+			}
+			back.wants(append(want, last+" stream.live …")...)
+			back.drop()
+		}
+	})
+}
+
+// A bucket that began anew is a new state, of which what was before is no
+// part: for those who are there, who come back, and who come anew.
+func TestBucketRecreated(t *testing.T) {
+	inWorld(t, bucketTable, func(w *world) {
+		w.put("b", "x", "1")
+		w.put("b", "y", "2")
+		c := w.connect("/b")
+		defer c.drop()
+		w.upstream("b").Recreate()
+		w.put("b", "y", "3")
+		after(time.Minute)
+		lost := `stream.gap {"reason":"recreated","requested":"b.0.2","resumed":"b.1.0","lost":null}`
+		c.wants("b.0.1 x=1", "b.0.2 y=2", "b.0.2 stream.live …", "b.0.2 "+lost, "b.1.1 y=3")
+		fresh := w.connect("/b")
+		defer fresh.drop()
+		fresh.wants("b.1.1 y=3", "b.1.1 stream.live …")
+		back := w.connect("/b", "Last-Event-ID: b.0.1")
+		defer back.drop()
+		back.wants(`b.0.1 stream.gap {"reason":"recreated","requested":"b.0.1","resumed":"b.1.0","lost":null}`, "b.1.1 y=3", "b.1.1 stream.live …")
+	})
+}
+
+// Each client of a bucket has the state of its own keys.
+func TestBucketOfEach(t *testing.T) {
+	const table = `routes: [{path: "/b/{user}", log: {name: b}, live_marker: true, key: '$key | split(".")[0]', match: "{user}"}]`
+	inWorld(t, table, func(w *world) {
+		w.put("b", "alice.x", `"1"`)
+		w.put("b", "bob.x", `"2"`)
+		w.put("b", "alice.y", `"3"`)
+		w.put("b", "alice.x", `"4"`)
+		alice, carol := w.connect("/b/alice"), w.connect("/b/carol")
+		defer alice.drop()
+		defer carol.drop()
+		alice.wants(`b.0.3 "3"`, `b.0.4 "4"`, "b.0.4 stream.live …")
+		carol.wants("b.0.4 stream.live …")
+		w.remove("b", "alice.y")
+		alice.wants(`b.0.3 "3"`, `b.0.4 "4"`, "b.0.4 stream.live …", `b.0.5 delete {"key":"alice.y"}`)
+		again := w.connect("/b/alice")
+		defer again.drop()
+		again.wants(`b.0.4 "4"`, "b.0.4 stream.live …")
+	})
+}
+
+// A deletion whose key's client can't be told from its payload, since it has
+// none, is announced to all.
+func TestBucketKeyOfPayload(t *testing.T) {
+	const table = `routes: [{path: "/b/{user}", log: {name: b}, key: .user, match: "{user}", event: {data: .n}}]`
+	inWorld(t, table, func(w *world) {
+		alice := w.connect("/b/alice")
+		defer alice.drop()
+		w.put("b", "x", `{"user":"alice","n":1}`)
+		w.remove("b", "x")
+		alice.wants("…", "b.0.1 1", `b.0.1 stream.gap {"reason":"invalid","requested":"b.0.1","resumed":"b.0.2","lost":null}`)
+	})
+}
+
+// A source that has dropped messages says so in the middle, and goes on.
+func TestGapNotice(t *testing.T) {
+	inWorld(t, `routes: [{path: /p, log: {name: p}}, {path: /r, log: {name: r}}]`, func(w *world) {
+		p, r := w.connect("/p"), w.connect("/r")
+		defer p.drop()
+		defer r.drop()
+		for _, name := range []string{"p", "r"} {
+			w.publish(name, "1")
+			w.upstream(name).Drop(3)
+			w.publish(name, "5")
+		}
+		p.wants("E-1 1", `E-1 stream.gap {"reason":"overflow","requested":"","resumed":"","lost":3}`, "E-2 5")
+		gap := `r.0.1 stream.gap {"reason":"overflow","requested":"r.0.1","resumed":"r.0.4","lost":3}`
+		r.wants("r.0.1 1", gap, "r.0.5 5")
+		for _, c := range []*connection{w.connect("/r", "Last-Event-ID: r.0.1"), w.connect("/r", "Last-Event-ID: r.0.0")} {
+			if got := c.seen(); got[len(got)-2] != gap {
+				t.Errorf("a client that resumes: got %q, want the gap", got)
+			}
+			c.drop()
+		}
+	})
+}

@@ -1,0 +1,70 @@
+package feed
+
+import "time"
+
+// Defaults of [Options].
+const (
+	DefaultEvents = 1024
+	DefaultBytes  = 8 << 20
+	DefaultKeys   = 10000
+
+	DefaultKeyBytes = 64 << 20
+)
+
+// Options bound a [Log]. The zero value is usable.
+type Options struct {
+	// Events is the number of entries that are kept at most, gaps included.
+	// 0 or less means DefaultEvents.
+	Events int
+
+	// Bytes is how many bytes of encoded events are kept at most. 0 or less
+	// means DefaultBytes.
+	Bytes int64
+
+	// Age is how long after they were appended entries are kept at most. It
+	// is applied when something is appended, by [Log.Tail], [Log.After],
+	// [Log.Beyond], [Log.Expired] and [Log.Stats], and by [Log.Trim];
+	// [Log.Read] gives what is still there. 0 or less means no limit.
+	Age time.Duration
+
+	// Keys is the number of keys whose newest event is kept at most, and of
+	// keys that are gone whose end is remembered. 0 or less means
+	// DefaultKeys.
+	Keys int
+
+	// KeyBytes is how many bytes are kept at most for the newest events of
+	// keys, in addition to Bytes; that of the newest key always is. As many
+	// again may go into the events that took keys away. 0 or less means
+	// DefaultKeyBytes.
+	KeyBytes int64
+
+	// Latest keeps the newest event of each key also if events carry no
+	// State.
+	Latest bool
+
+	// Compare returns the order of two ids: negative if a is before b, 0 if
+	// they are the same place, positive if a is behind b. ok is false if they
+	// have none. Ids that have an order are appended in that order. nil means
+	// that no two ids have one.
+	//
+	// It is called with the log locked, so it must not use the log, and ought
+	// to be quick. It may be called by several goroutines at once.
+	Compare func(a, b string) (order int, ok bool)
+}
+
+// withDefaults returns o with defaults in place of what isn't set.
+func (o Options) withDefaults() Options {
+	if o.Events <= 0 {
+		o.Events = DefaultEvents
+	}
+	if o.Bytes <= 0 {
+		o.Bytes = DefaultBytes
+	}
+	if o.Keys <= 0 {
+		o.Keys = DefaultKeys
+	}
+	if o.KeyBytes <= 0 {
+		o.KeyBytes = DefaultKeyBytes
+	}
+	return o
+}

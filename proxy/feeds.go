@@ -1,0 +1,117 @@
+package proxy
+
+import (
+	"cmp"
+	"time"
+
+	"sidestream/adapters"
+	"sidestream/proxy/feed"
+	"sidestream/proxy/mapping"
+)
+
+// feeds are what a stream's source fills: one log for all of its clients, or,
+// on a route that matches clients by key, one for each key.
+type feeds interface {
+	// The appender's side, as of [feed.Log] and [feed.Keyed]. AppendGap and
+	// Restart are for the clients of all keys, AppendGapTo for those of one.
+	Append(key string, e *adapters.Event) error
+	AppendGap(g feed.Gap) error
+	AppendGapTo(key string, g feed.Gap) error
+	Restart(g feed.Gap) error
+	Mark(id string)
+	Settle()
+	Close()
+
+	// Wake wakes all clients, and Trim forgets what is too old.
+	Wake()
+	Trim()
+
+	// Acquire returns the log of key, with one client more, and Release takes
+	// that away.
+	Acquire(key string) *feed.Log
+	Release(key string)
+
+	// After, Marked and Expired are those of the log of key, which may know
+	// less by itself.
+	After(key, id string) (feed.Cursor, bool)
+	Marked(key string, c feed.Cursor) string
+	Expired(key, id string) *feed.OverrunError
+}
+
+// newFeeds returns the empty feeds of a stream of p.
+func (p *endpoint) newFeeds() feeds {
+	o := feed.Options{
+		Events: p.History.Events,
+		Bytes:  int64(p.History.Bytes),
+		Age:    time.Duration(p.History.Age),
+		Keys:   p.History.Keys,
+
+		KeyBytes: int64(p.History.KeyBytes),
+		Latest:   (p.Latest || p.Slow == SlowLatest) && !p.can.Stateful, // states are kept anyway
+		Compare:  p.order,
+	}
+	if p.matcher == nil {
+		return oneFeed{feed.New(o)}
+	}
+	idle := p.History.Idle
+	return keyedFeeds{feed.NewKeyed(feed.KeyedOptions{
+		Log:  o,
+		Idle: feed.Idle{Events: idle.Events, Bytes: int64(idle.Bytes), Age: time.Duration(idle.Age)},
+	})}
+}
+
+// orderOf returns the order of ids, given that of positions, or nil if they
+// have none. That of several events made of one message is their order, behind
+// the message before.
+func orderOf(positions func(a, b adapters.Position) (int, bool)) func(a, b string) (order int, ok bool) {
+	if positions == nil {
+		return nil
+	}
+	return func(a, b string) (int, bool) {
+		posA, partA := mapping.Join(a)
+		posB, partB := mapping.Join(b)
+		order, ok := positions(posA, posB)
+		if order == 0 {
+			order = cmp.Compare(partA, partB)
+		}
+		return order, ok
+	}
+}
+
+// oneFeed is one log for all.
+type oneFeed struct{ *feed.Log }
+
+// Append implements [feeds], like all the rest.
+func (f oneFeed) Append(_ string, e *adapters.Event) error { return f.Log.Append(e) }
+
+// AppendGapTo is [feed.Log.AppendGap].
+func (f oneFeed) AppendGapTo(_ string, g feed.Gap) error { return f.AppendGap(g) }
+
+// Acquire returns the log.
+func (f oneFeed) Acquire(string) *feed.Log { return f.Log }
+
+// Release does nothing: the log stays for as long as the stream is open.
+func (f oneFeed) Release(string) {}
+
+// After is [feed.Log.After].
+func (f oneFeed) After(_, id string) (feed.Cursor, bool) { return f.Log.After(id) }
+
+// Marked is [feed.Log.Marked].
+func (f oneFeed) Marked(_ string, c feed.Cursor) string { return f.Log.Marked(c) }
+
+// Expired is [feed.Log.Expired].
+func (f oneFeed) Expired(_, id string) *feed.OverrunError { return f.Log.Expired(id) }
+
+// keyedFeeds is one log for each key.
+type keyedFeeds struct{ *feed.Keyed }
+
+// Expired tells a client that was here before from one with an id that says
+// nothing. How many events of its key it has missed, nobody knows.
+func (f keyedFeeds) Expired(key, id string) *feed.OverrunError {
+	if !f.Keyed.Expired(id) {
+		return nil
+	}
+	log := f.Acquire(key)
+	defer f.Release(key)
+	return &feed.OverrunError{Lost: -1, Resume: log.Tail(-1)}
+}
