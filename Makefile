@@ -3,6 +3,7 @@
 
 GO       ?= go
 FUZZTIME ?= 30s
+CHAOS    ?= 15m
 BENCH    ?= .
 COUNT    ?= 1
 
@@ -12,7 +13,7 @@ GOLANGCI_VERSION := v2.15.0
 CACHE    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sidestream
 GOLANGCI := $(CACHE)/bin/golangci-lint-$(GOLANGCI_VERSION)
 
-.PHONY: help run build test setup lint unit e2e fuzz bench clean
+.PHONY: help run build test setup lint unit e2e chaos fuzz bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,7 +27,7 @@ build: ## Build bin/sidestream
 
 test: setup lint unit e2e ## Set up what tests need, and run all of them
 
-setup: ## Install what end-to-end tests need: nginx, Chromium, Node.js packages
+setup: ## Install what end-to-end tests need: nginx, Chromium, Node.js packages, NATS
 	./e2e/setup.sh
 
 lint: $(GOLANGCI) ## Run the linters over both modules
@@ -38,6 +39,9 @@ unit: ## Run the unit and conformance tests under the race detector
 
 e2e: ## Run the end-to-end tests against the built program
 	cd e2e && $(GO) test -count=1 -timeout 15m ./...
+
+chaos: setup ## Kill, cut and restart for CHAOS (15m), and check what every client got
+	cd e2e && $(GO) test -count=1 -timeout 0 -v -run '^TestChaos$$' -chaos.duration $(CHAOS) .
 
 fuzz: ## Run each fuzzer for FUZZTIME (30s)
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' adapters proxy cmd); do \

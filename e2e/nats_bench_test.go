@@ -32,10 +32,8 @@ func BenchmarkNATSLatency(b *testing.B) {
 			mu      sync.Mutex
 			took    []time.Duration
 		)
-		conns := make([]interface{ Close() error }, 0, clients)
 		for range clients {
 			conn := open(b, s, "/bench")
-			conns = append(conns, conn)
 			readers.Go(func() {
 				resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 				if err != nil {
@@ -43,6 +41,7 @@ func BenchmarkNATSLatency(b *testing.B) {
 					return
 				}
 				defer resp.Body.Close()
+				defer conn.Close() // first: closing the body alone would wait for its end
 				lines, mine := bufio.NewScanner(resp.Body), []time.Duration{}
 				for len(mine) < rate*seconds && lines.Scan() {
 					if text, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
@@ -74,9 +73,6 @@ func BenchmarkNATSLatency(b *testing.B) {
 		tick.Stop()
 		<-js.PublishAsyncComplete()
 		readers.Wait()
-		for _, c := range conns {
-			_ = c.Close()
-		}
 		slices.Sort(took)
 		if len(took) != clients*rate*seconds {
 			b.Fatalf("got %d messages, want %d", len(took), clients*rate*seconds)
@@ -117,10 +113,16 @@ func BenchmarkNATSThroughput(b *testing.B) {
 		for range clients {
 			conn := open(b, s, "/bench")
 			readers.Go(func() {
+				resp, err := http.ReadResponse(bufio.NewReaderSize(conn, 64<<10), nil)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				defer resp.Body.Close()
 				defer conn.Close()
 				buf, events, last := make([]byte, 64<<10), 0, byte(0)
-				for events < messages+1 { // retry comes first
-					k, err := conn.Read(buf)
+				for events < messages {
+					k, err := resp.Body.Read(buf)
 					if err != nil {
 						b.Error(err)
 						return

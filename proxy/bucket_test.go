@@ -102,16 +102,32 @@ func TestBucketOfEach(t *testing.T) {
 	})
 }
 
-// A deletion whose key's client can't be told from its payload, since it has
-// none, is announced to all.
-func TestBucketKeyOfPayload(t *testing.T) {
-	const table = `routes: [{path: "/b/{user}", log: {name: b}, key: .user, match: "{user}", event: {data: .n}}]`
+// Of a key that was given up, the state comes from the source.
+func TestBucketOfManyKeys(t *testing.T) {
+	const table = `routes: [{path: "/b/{user}", log: {name: b}, match: "{user}", history: {idle: {events: 3}}}]`
 	inWorld(t, table, func(w *world) {
-		alice := w.connect("/b/alice")
-		defer alice.drop()
-		w.put("b", "x", `{"user":"alice","n":1}`)
-		w.remove("b", "x")
-		alice.wants("…", "b.0.1 1", `b.0.1 stream.gap {"reason":"invalid","requested":"b.0.1","resumed":"b.0.2","lost":null}`)
+		for _, n := range numbers(1, 20) {
+			w.put("b", "u"+n, n)
+		}
+		stay := w.connect("/b/u20")
+		defer stay.drop()
+		for _, n := range []string{"1", "7", "20"} {
+			c := w.connect("/b/u" + n)
+			c.wants("b.0."+n+" "+n, "b.0."+n+" stream.live …")
+			c.drop()
+		}
+		none := w.connect("/b/nobody")
+		defer none.drop()
+		none.wants("b.0.20 stream.live …")
+		w.put("b", "nobody", "x")
+		w.put("b", "u7", "y")
+		none.wants("b.0.20 stream.live …", "b.0.21 x")
+		changed := w.connect("/b/u7")
+		defer changed.drop()
+		changed.wants("b.0.22 y", "b.0.22 stream.live …")
+		if got := w.upstream("b").Running(); got != 1 {
+			t.Errorf("sources running: got %d, want 1", got)
+		}
 	})
 }
 

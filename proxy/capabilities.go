@@ -64,6 +64,18 @@ func (l *loader) checkKeys(n *yaml.Node, path string, r *Route) bool {
 	case !keyed:
 		ok = complain("match", `%s has no keys; add "key", an expression such as .user`, r.Adapter)
 	}
+	if can.Stateful && can.Keyed {
+		if r.Event.Key != "" {
+			ok = complain("event.key", "the states of %s have keys of their own; with others, one that is deleted would stay", r.Adapter)
+		}
+		const stay = "an entry that is changed would stay with those who have it; use $key or $subject"
+		if r.mapping.ReadsPayload("key") {
+			ok = complain("key", "it reads the payload, by which "+stay)
+		}
+		if r.mapping.ReadsPayload("event.where") {
+			ok = complain("event.where", "it reads the payload, by which "+stay)
+		}
+	}
 	if r.Key != "" && r.matcher == nil && !r.Latest && r.Slow != SlowLatest {
 		ok = complain("key", `has no effect without "match", "latest" or "slow: latest"`)
 	}

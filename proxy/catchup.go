@@ -81,11 +81,11 @@ func (p *privateRun) emit(ctx context.Context, e adapters.Event) error {
 		return p.gap(ctx, &feed.Gap{Reason: e.Gap.Reason, Requested: string(prev), Resumed: string(e.Position), Lost: p.stream.endpoint.share(e.Gap.Lost)})
 	}
 	events, err := p.refine(ctx, &e, prev)
-	skip := min(p.skip, len(events))
+	skip := p.skip
 	p.skip = 0
 	sent := false
-	for i := skip; err == nil && i < len(events); i++ {
-		if !p.isFor(events[i].To) {
+	for i := 0; err == nil && i < len(events); i++ {
+		if part := partOf(&events[i]); part > 0 && part <= skip || !p.isFor(events[i].To) {
 			continue
 		}
 		var block []byte
@@ -106,6 +106,13 @@ func (p *privateRun) emit(ctx context.Context, e adapters.Event) error {
 	default:
 		return nil
 	}
+}
+
+// partOf returns the number of an event among those made of its message, or 0
+// if it is the last.
+func partOf(e *mapping.Event) int {
+	_, part := mapping.Join(string(e.Position))
+	return part
 }
 
 // isFor reports whether the client gets events of this key.

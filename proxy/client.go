@@ -55,6 +55,7 @@ type client struct {
 	cursor   feed.Cursor
 	beyond   string      // the client has what comes up to this id; empty once it is passed
 	waiting  bool        // for the stream's state
+	lacking  bool        // the feed doesn't have all of that, and the source does
 	caughtUp bool        // was once at the end of the feed
 	idle     bool        // waits there, with nothing written since
 	told     sourceState // what the client knows of the source
@@ -101,6 +102,9 @@ func (c *client) run(ctx context.Context) departure {
 		changed, why := c.step()
 		if err := c.out.flush(); err != nil {
 			return c.out.reason()
+		}
+		if why == "" && c.lacking {
+			why = c.replayState(ctx)
 		}
 		if why != "" {
 			return why
@@ -169,7 +173,9 @@ func (c *client) lose() {
 // closed when there is more.
 func (c *client) step() (changed <-chan struct{}, why departure) {
 	c.tell(sourceFresh)
-	c.startFromState()
+	if c.startFromState(); c.lacking {
+		return c.endpoint.server.always, ""
+	}
 	batch := c.endpoint.server.batches.get()
 	defer c.endpoint.server.batches.put(batch)
 
@@ -249,6 +255,10 @@ func (c *client) startFromState() {
 	if c.fromPieces() && !c.settled.Load() {
 		return
 	}
+	if _, _, complete, ok := c.feed.Latest(feed.Cursor{}, nil); ok && !complete && c.endpoint.matcher != nil && c.can.Replayable {
+		c.waiting, c.lacking = false, true
+		return
+	}
 	c.waiting = !c.jump(feed.Cursor{})
 }
 
@@ -269,8 +279,9 @@ func (c *client) jump(from feed.Cursor) bool {
 
 // overrun deals with a client that fell behind the history.
 func (c *client) overrun(o *feed.OverrunError) departure {
+	ahead := c.beyond != ""
 	switch {
-	case c.waiting: // it misses nothing: a state makes up for it
+	case c.waiting, c.has(o.ResumeID): // it misses nothing: a state makes up for it, or it has it already
 		c.cursor = o.Resume
 	case c.endpoint.Slow == SlowDisconnect && c.id != "":
 		return leftOverrun // without an id it could not come back to where it was
@@ -281,7 +292,11 @@ func (c *client) overrun(o *feed.OverrunError) departure {
 			c.waiting, c.requested, c.cursor = true, "", o.Resume
 		}
 	default:
-		c.announce(&feed.Gap{Reason: adapters.LostOverflow, Requested: c.id, Resumed: o.ResumeID, Lost: o.Lost})
+		g := feed.Gap{Reason: adapters.LostOverflow, Requested: c.id, Resumed: o.ResumeID, Lost: o.Lost}
+		if ahead { // it had some of them
+			g.Lost = -1
+		}
+		c.announce(&g)
 		c.cursor = o.Resume
 	}
 	return ""

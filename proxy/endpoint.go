@@ -258,11 +258,11 @@ func (p *endpoint) closeFactory() {
 
 // trim lets streams forget what is older than the route's history.
 func (p *endpoint) trim() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, s := range p.streams {
+	for _, s := range p.opened() { // without p.mu, since it may take a while
 		s.feeds.Trim()
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.lacking && !p.closed {
 		p.openUnasked()
 	}

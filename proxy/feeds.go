@@ -55,8 +55,9 @@ func (p *endpoint) newFeeds() feeds {
 	}
 	idle := p.History.Idle
 	return keyedFeeds{feed.NewKeyed(feed.KeyedOptions{
-		Log:  o,
-		Idle: feed.Idle{Events: idle.Events, Bytes: int64(idle.Bytes), Age: time.Duration(idle.Age)},
+		Log:    o,
+		Single: p.Event.Key == "" && (p.Key == "" || !p.can.Stateful),
+		Idle:   feed.Idle{Events: idle.Events, Bytes: int64(idle.Bytes), Age: time.Duration(idle.Age)},
 	})}
 }
 

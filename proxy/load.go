@@ -340,13 +340,24 @@ func (l *loader) configure(path string, r *Route, options *yaml.Node) bool {
 	for _, err := range unjoin(err) {
 		var o *adapters.OptionError
 		if errors.As(err, &o) {
-			l.doc.Errorf(strictyaml.Find(options, o.Path), path+"."+o.Path, "%v", o.Err)
+			l.doc.Errorf(strictyaml.Find(options, o.Path), path+"."+o.Path, "%v%s", o.Err, r.taken(o.Err))
 		} else {
 			l.doc.Errorf(options, path, "%v", err)
 		}
 	}
 	r.factory = factory
 	return err == nil
+}
+
+// taken says which variables that err names are not for the source, since the
+// route's match reads them.
+func (r *Route) taken(err error) string {
+	for _, name := range r.vars {
+		if r.matcher.uses(name) && strings.Contains(err.Error(), "{"+name+"}") {
+			return fmt.Sprintf("; {%s} is a variable of match, and those are not for the source", name)
+		}
+	}
+	return ""
 }
 
 var errNotDecoded = errors.New("options not decoded")

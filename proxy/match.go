@@ -42,6 +42,9 @@ func newMatcher(match string, vars []string) (*matcher, error) {
 		case !slices.Contains(vars, name):
 			return nil, fmt.Errorf("%q is not a variable of this route; it has %s", name, namesOr(vars, "none"))
 		}
+		if n := len(m.parts); n > 0 && m.parts[n-1].variable {
+			return nil, fmt.Errorf("{%s}{%s} can't be told apart; put something between them", m.parts[n-1].text, name)
+		}
 		m.parts = append(m.parts, matchPart{text: name, variable: true})
 		rest = next
 	}
@@ -61,18 +64,24 @@ func (m *matcher) uses(name string) bool {
 	return m != nil && slices.Contains(m.parts, matchPart{text: name, variable: true})
 }
 
-// key returns the key for vars; "" if m is nil.
+// key returns the key for vars; "" if m is nil, or if the variables can't be
+// told from the key again: one is empty, or has in it the text that follows.
+// So requests with other variables never have the same key.
 func (m *matcher) key(vars adapters.Vars) string {
 	if m == nil {
 		return ""
 	}
 	var b strings.Builder
-	for _, p := range m.parts {
-		if p.variable {
-			b.WriteString(vars[p.text])
-		} else {
+	for i, p := range m.parts {
+		if !p.variable {
 			b.WriteString(p.text)
+			continue
 		}
+		value := vars[p.text]
+		if value == "" || i+1 < len(m.parts) && strings.Contains(value, m.parts[i+1].text) {
+			return ""
+		}
+		b.WriteString(value)
 	}
 	return b.String()
 }

@@ -238,3 +238,112 @@ func TestLatestOfOneKey(t *testing.T) {
 		none.wants("E-3 stream.live {}", "E-4 4")
 	})
 }
+
+// A message that is split for several users: from each part's id a client gets
+// the rest of its own, by a private run too.
+func TestMatchSplit(t *testing.T) {
+	const table = `routes: [{path: "/u/{user}", log: {name: r}, key: .user, match: "{user}", event: {each: ".[]", data: .n}}]`
+	inWorld(t, table, func(w *world) {
+		w.publish("r", `[{"user":"alice","n":0}]`, `[{"n":1},{"user":"alice","n":2},{"user":"alice","n":3},{"user":"bob","n":4}]`)
+		for id, want := range map[string][]string{
+			"r.0.0":   {"r.0.1 0", "r.0.1~2 2", "r.0.1~3 3"},
+			"r.0.1":   {"r.0.1~2 2", "r.0.1~3 3"},
+			"r.0.1~2": {"r.0.1~3 3"},
+			"r.0.1~3": {},
+		} {
+			c := w.connect("/u/alice", "Last-Event-ID: "+id)
+			c.wants(want...)
+			c.drop()
+		}
+	})
+}
+
+// What nobody can match is dropped, and its key not kept, even if it fails.
+func TestMatchUnreachable(t *testing.T) {
+	const table = `routes: [{path: "/u/{user}", log: {name: r}, key: .user, match: "{user}", event: {data: .n + 1}}]`
+	inWorld(t, table, func(w *world) {
+		c := w.connect("/u/alice")
+		defer c.drop()
+		long := strings.Repeat("x", maxKey+1)
+		w.publish("r", `{"n":"x"}`, `{"user":"`+long+`","n":"x"}`, `{"user":"`+long+`","n":1}`)
+		c.wants()
+		if _, body := w.adminGet("/streams"); !strings.Contains(body, `"keys":{"read":1,"idle":0,"events":0}`) {
+			t.Errorf("got %s, want nothing kept of those keys", body)
+		}
+	})
+}
+
+// One user's event that can't be written is no concern of the others.
+func TestMatchUnwritable(t *testing.T) {
+	const table = `routes: [{path: "/u/{user}", log: {name: r}, key: .user, match: "{user}", event: {type: .t}}]`
+	inWorld(t, table, func(w *world) {
+		alice, bob := w.connect("/u/alice"), w.connect("/u/bob")
+		defer alice.drop()
+		defer bob.drop()
+		w.publish("r", `{"user":"alice","t":"a\nb"}`)
+		alice.wants(` stream.gap {"reason":"invalid","requested":"r.0.0","resumed":"r.0.1","lost":1}`)
+		bob.wants()
+	})
+}
+
+// Different variables never make the same key.
+func TestMatchIsUnambiguous(t *testing.T) {
+	const table = `routes: [{path: "/{tenant}/{user}", log: {name: r}, key: .user, match: "{tenant}-{user}"}]`
+	inWorld(t, table, func(w *world) {
+		for path, want := range map[string]int{"/acme/x-y": 200, "/acme-x/y": 404, "/acme/y": 200} {
+			resp := w.do("HEAD", path)
+			_ = resp.Body.Close()
+			if resp.StatusCode != want {
+				t.Errorf("%s: got status %d, want %d", path, resp.StatusCode, want)
+			}
+		}
+	})
+}
+
+// A new stream's first client that hasn't received all yet isn't told so.
+func TestLiveMarkerAfterReplay(t *testing.T) {
+	inWorld(t, `routes: [{path: /r, log: {name: r, start: oldest}, live_marker: true, history: {events: 5000}}]`, func(w *world) {
+		for _, n := range numbers(1, 3000) {
+			w.upstream("r").Append(adapters.Event{Data: []byte(n)})
+		}
+		c := w.connect("/r")
+		defer c.drop()
+		if got := c.seen(); len(got) != 3001 || got[3000] != "r.0.3000 stream.live {}" {
+			t.Errorf("got %d events, the last %q, want 3000 and stream.live", len(got), got[len(got)-1])
+		}
+	})
+}
+
+// What is older than a gap may not be the newest of its key any more.
+func TestLatestAfterGap(t *testing.T) {
+	const table = `routes: [{path: /all, log: {name: p}, key: .user, latest: true, event: {data: .n}}]`
+	inWorld(t, table, func(w *world) {
+		first := w.connect("/all")
+		defer first.drop()
+		w.send("p", "alice 1", "bob 2")
+		w.upstream("p").Drop(3)
+		w.send("p", "bob 6")
+		c := w.connect("/all")
+		defer c.drop()
+		c.wants(` stream.gap {"reason":"overflow","requested":"","resumed":"","lost":null}`, "E-1 1", "E-3 6", "E-3 stream.live {}")
+		w.send("p", "alice 7")
+		whole := w.connect("/all")
+		defer whole.drop()
+		whole.wants("E-3 6", "E-4 7", "E-4 stream.live {}")
+	})
+}
+
+func TestLatestRecreated(t *testing.T) {
+	const table = `routes: [{path: /all, log: {name: r}, key: .user, latest: true, live_marker: false, event: {data: .n}}]`
+	inWorld(t, table, func(w *world) {
+		first := w.connect("/all")
+		defer first.drop()
+		w.send("r", "alice 1", "bob 2")
+		w.upstream("r").Recreate()
+		w.send("r", "bob 3")
+		after(time.Minute)
+		c := w.connect("/all")
+		defer c.drop()
+		c.wants("r.1.1 3")
+	})
+}

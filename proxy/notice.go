@@ -47,12 +47,12 @@ func (c *client) tell(state sourceState) {
 // markLive notes that the client has received all there was, and tells it so
 // if the route says to.
 func (c *client) markLive() {
-	if c.caughtUp || c.waiting || c.condition.Load().state == sourceStarting {
-		return // in the last case nobody knows yet
+	if c.caughtUp || c.waiting || c.condition.Load().state == sourceStarting || !c.settled.Load() {
+		return // in the last cases nobody knows yet
 	}
 	c.caughtUp = true
 	marker := c.endpoint.LiveMarker
-	if marker == LiveMarkerOff || marker == LiveMarkerAuto && !c.can.Stateful {
+	if marker == LiveMarkerOff || marker == LiveMarkerAuto && !c.can.Stateful && !c.endpoint.Latest {
 		return
 	}
 	if c.id == "" {

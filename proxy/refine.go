@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"sidestream/adapters"
+	"sidestream/adapters/jq"
+	"sidestream/proxy/eventstream"
 	"sidestream/proxy/mapping"
 )
 
@@ -83,7 +85,7 @@ func (f *refiner) refine(ctx context.Context, e *adapters.Event, prev adapters.P
 		return nil, err
 	}
 	if f.route.matcher != nil {
-		f.buf = slices.DeleteFunc(f.buf, func(e mapping.Event) bool { return e.To == "" })
+		f.buf = slices.DeleteFunc(f.buf, func(e mapping.Event) bool { return !reachable(e.To) })
 	}
 	for i := range f.buf {
 		if err := f.finish(&f.buf[i].Event); err != nil {
@@ -102,18 +104,34 @@ func (f *refiner) concerning(err error, to string) error {
 	return err
 }
 
-// unmapped is the refusal of a message that an expression has failed on.
+// unmapped is the refusal of a message that an expression has failed on, or
+// nil if the message is for nobody.
 func (f *refiner) unmapped(err error) error {
+	f.buf = f.buf[:0]
 	refused := &refusal{reason: droppedUnmapped, err: err}
-	if k, ok := errors.AsType[*mapping.KeyedError](err); ok {
+	k, ok := errors.AsType[*mapping.KeyedError](err)
+	switch {
+	case !ok:
+		return refused
+	case f.route.matcher != nil && !reachable(k.To) && !f.route.mapping.Splits():
+		return nil
+	default:
 		return f.concerning(refused, k.To)
 	}
-	return refused
 }
+
+// reachable reports whether a client can have this key: one that isn't empty,
+// nor longer than keys are.
+func reachable(key string) bool { return key != "" && len(key) <= maxKey }
 
 func (f *refiner) apply(ctx context.Context, m *mapping.Mapping, e *adapters.Event, prev adapters.Position) error {
 	var err error
-	if f.buf, err = m.Apply(ctx, e, prev, f.scope, f.buf); err != nil {
+	f.buf, err = m.Apply(ctx, e, prev, f.scope, f.buf)
+	if errors.Is(err, jq.ErrTimeout) {
+		// The process may have been stopped meanwhile, or short of time.
+		f.buf, err = m.Apply(ctx, e, prev, f.scope, f.buf[:0])
+	}
+	if err != nil {
 		return f.unmapped(err)
 	}
 	// A change comes with the state it leads to, which is a message of its
@@ -147,6 +165,10 @@ func (f *refiner) finish(e *adapters.Event) error {
 		return refuse(droppedReserved, "event type %q: types that start with %q are Sidestream's own", clip(e.Type), adapters.ReservedPrefix)
 	}
 	switch {
+	case !eventstream.ValidType(e.Type):
+		return refuse(droppedUnwritten, "event type %q is not one line of text", clip(e.Type))
+	case e.Position != "" && !eventstream.ValidID(string(e.Position)):
+		return refuse(droppedUnwritten, "id %q is not printable ASCII without spaces, %d characters at most", clip(string(e.Position)), eventstream.MaxID)
 	case string(e.Position) == f.route.End.ID:
 		return refuse(droppedUnwritten, "id %q is that of the end (the route's end.id), after which clients stay away", clip(string(e.Position)))
 	case len(e.Key) > maxKey:

@@ -59,6 +59,27 @@ func (c *client) replay(ctx context.Context) departure {
 	}
 }
 
+// replayState brings a client to its stream's feed by a private run of the
+// source from where new ones begin: the feed has given up what it had of the
+// client's key.
+func (c *client) replayState(ctx context.Context) departure {
+	c.lacking = false
+	catchups := &c.endpoint.server.catchups
+	if !catchups.take() {
+		return leftNoRoom
+	}
+	defer catchups.give()
+	why, end := c.replayFrom(ctx, "")
+	switch {
+	case why != "" || errors.Is(end, errJoined):
+		return why
+	case ctx.Err() != nil:
+		return leftGone
+	}
+	c.log.Warn().Err(end).Msg("replay of the state failed")
+	return leftReplay
+}
+
 // share returns how many events one client has lost if a stream has lost n.
 // Of those for the clients of one key there is no telling.
 func (p *endpoint) share(n int64) int64 {
@@ -111,8 +132,9 @@ func (c *client) take(item catchupItem) (joined bool) {
 		return false // a gap
 	}
 	cursor, joined := c.feeds.After(c.to, at)
-	if !joined && item.live {
-		// Nothing is to come up to there, and the feed may not be as far.
+	if !joined && item.live && !c.endpoint.mapping.Splits() {
+		// Nothing is to come up to there, and the feed may not be as far. (The
+		// ids of parts of a message don't say whether it is behind a place.)
 		if cursor, joined = c.feed.Beyond(at); joined {
 			c.beyond = at
 		}

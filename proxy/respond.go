@@ -207,7 +207,7 @@ func (r *Route) admit(req *http.Request) (vars adapters.Vars, from origin, bad *
 	return vars, from, bad
 }
 
-var errNoKey = errors.New("what its variables make of the route's match is empty, and no event has such a key")
+var errNoKey = errors.New("its variables make no key of the route's match: one is empty, or has in it the text that follows it there")
 
 // variables takes the route's variables from the request.
 func (r *Route) variables(req *http.Request, query url.Values) (adapters.Vars, *badRequest) {

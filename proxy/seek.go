@@ -18,7 +18,7 @@ const sinceParam = "since"
 
 // seekTime bounds how long a source may take to find the place of a time.
 // Nothing is written to the client meanwhile.
-const seekTime = 10 * time.Second
+const seekTime = 5 * time.Second
 
 // origin is where a client is to begin.
 type origin struct {

@@ -107,12 +107,14 @@ type sourceRun struct {
 // state, from that.
 func (r *sourceRun) lose(lost *adapters.PositionLostError) error {
 	g := feed.Gap{Reason: lost.Reason, Requested: string(r.after), Resumed: string(lost.Resume), Lost: lost.Lost}
-	if !r.can.Stateful {
-		r.after = lost.Resume
+	r.after = lost.Resume
+	if !r.can.Stateful && !(r.endpoint.Latest && lost.Reason == adapters.LostRecreated) {
 		return r.gap(g)
 	}
+	if r.can.Stateful {
+		r.after, r.broken = "", nil
+	}
 	r.endpoint.metrics.gap(g.Reason)
-	r.after, r.broken = "", nil
 	r.settled.Store(false)
 	return r.feeds.Restart(g)
 }
@@ -169,10 +171,13 @@ func (r *sourceRun) caughtUp(pos adapters.Position) {
 	if len(r.broken) == 0 {
 		r.confirmed.Store(time.Now().UnixNano())
 	}
-	if r.fromPieces() && !r.settled.Swap(true) {
-		r.feeds.Settle()
-		r.feeds.Wake()
+	if r.settled.Swap(true) {
+		return
 	}
+	if r.fromPieces() {
+		r.feeds.Settle()
+	}
+	r.feeds.Wake()
 }
 
 // deliver puts what the route makes of e into the feed. A nil result means
@@ -202,7 +207,9 @@ func (r *sourceRun) deliver(e *adapters.Event, prev adapters.Position) error {
 		return nil
 	case r.can.Stateful:
 		r.confirmed.Store(confirmed)
-		r.lack(e.Key)
+		if err != nil || !e.Whole() {
+			r.lack(e.Key)
+		}
 	}
 	if err != nil {
 		return r.announce(r.refused(e, prev, err, r.sampled), err)

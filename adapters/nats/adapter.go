@@ -56,8 +56,9 @@ func (f *factory) Capabilities() adapters.Capabilities {
 		}
 	case kindBucket:
 		return adapters.Capabilities{
-			Positions: true, Replayable: true, Stateful: true, Keyed: true,
-			Compare: comparePositions,
+			Positions: true, Replayable: true, Keyed: true,
+			Stateful: !f.options.UpdatesOnly, // changes alone are none
+			Compare:  comparePositions,
 		}
 	default:
 		return adapters.Capabilities{Keyed: true}

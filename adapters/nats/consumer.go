@@ -35,6 +35,7 @@ type consumer struct {
 	name    string
 	before  uint64 // the sequence right before the first that it looks at
 	pending uint64 // messages that were there for it when it was created
+	node    string // the server of a cluster that has it; empty without a cluster
 
 	// What the server allows a request for messages to ask for; 0: no limit.
 	batch, bytes int
@@ -74,6 +75,9 @@ func (u *upstream) consume(ctx context.Context, s *session, st *streamState, pol
 	}
 	info := answer.CachedInfo()
 	c.before, c.pending = info.Delivered.Stream, info.NumPending
+	if info.Cluster != nil {
+		c.node = info.Cluster.Leader
+	}
 	c.batch, c.bytes, c.expires = info.Config.MaxRequestBatch, info.Config.MaxRequestMaxBytes, info.Config.MaxRequestExpires
 	return c, nil
 }

@@ -111,7 +111,10 @@ func (u *upstream) deliver(ctx context.Context, d *delivery, b beginning, guarde
 	}
 	defer d.pull.stop()
 	if c.pending == 0 {
-		if b.state.last > d.at.seq { // nothing up to there is to be delivered
+		// Nothing up to the newest message is to be delivered, if it is one
+		// server that says how far the stream goes and that nothing is to come.
+		// Another one may lag behind: its beats will tell how far it is.
+		if b.state.last > d.at.seq && (c.node == "" || c.node == b.state.node) {
 			d.at = d.place(b.state.last, b.state.newest)
 		}
 		if err := d.guard.behind(ctx, d, &natsgo.MsgMetadata{}); err != nil {

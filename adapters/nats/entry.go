@@ -49,6 +49,9 @@ func (r *reader) event(at place, m *natsgo.Msg, meta *natsgo.MsgMetadata) (e ada
 		}
 		e = adapters.Event{Position: pos, Type: typeDelete, Data: text, State: &adapters.State{Gone: true}}
 	}
+	if r.factory.options.UpdatesOnly {
+		e.State = nil
+	}
 	e.Key = key
 	e.Time = meta.Timestamp.UTC()
 	if r.env.Meta {

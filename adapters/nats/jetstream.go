@@ -54,8 +54,16 @@ func (s *streamSource) begin(ctx context.Context, session *session, after adapte
 	switch {
 	case !ok || at.at != 0:
 		return b, lost(adapters.LostUnknown, oldest, -1)
-	case at.id != st.id, at.seq > st.last: // the latter: it was set back, to a backup say
+	case at.id != st.id:
 		return b, lost(adapters.LostRecreated, oldest, -1)
+	case at.seq > st.last:
+		if b.state, err = session.reaches(ctx, at.seq); err != nil {
+			return b, err
+		}
+		oldest = place{id: st.id, seq: st.first - 1}
+		if at.id != st.id || at.seq > st.last {
+			return b, lost(adapters.LostRecreated, oldest, -1)
+		}
 	}
 	b.policy, b.at = s.after(at.seq), at
 	return b, s.overtaken(st, at)

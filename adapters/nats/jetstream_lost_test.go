@@ -302,6 +302,53 @@ func TestStreamHoles(t *testing.T) {
 	wantTexts(t, r.awaitEvents(len(want)), want)
 }
 
+// That a message was taken out of the middle says nothing about those that
+// follow it.
+func TestStreamHoleThenOvertaken(t *testing.T) {
+	srv := startServer(t)
+	js := srv.JetStream(t)
+	stream := orders(t, js)
+	s := streamOn(t, srv.URL(), small)
+	gate, passed := make(chan struct{}), make(chan struct{}, 100)
+	r := start(t, s, "", func(adapters.Event) {
+		<-gate
+		passed <- struct{}{}
+	})
+	r.awaitLive()
+	numbered(t, js, "orders.a", 1, 100)
+	awaitDelivered(t, js, 4)
+	try(t, stream.DeleteMsg(t.Context(), 10))
+	for range 20 {
+		gate <- struct{}{}
+		<-passed
+	}
+	awaitDelivered(t, js, 21)
+	purge(t, js, 61)
+	close(gate)
+	err := r.awaitReturn(soon)
+	got := r.events()
+	last := int(seqOf(t, got[len(got)-1].Position))
+	wantLost(t, err, adapters.LostExpired, int64(60-last))
+}
+
+// Where a filter's Run was when it learnt that nothing else had come for it
+// counts when it lags later: what was removed before that is not lost.
+func TestStreamLagsAfterIdle(t *testing.T) {
+	srv := startServer(t)
+	js := srv.JetStream(t)
+	orders(t, js)
+	s := streamOn(t, srv.URL(), func(o *Options) { o.Subject = []string{"orders.>"} })
+	gate := make(chan struct{})
+	r := start(t, s, "", func(adapters.Event) { <-gate })
+	r.awaitLive()
+	last := store(t, js, "other", "other", "other")
+	r.await("a Live notice at the end of the stream", func() bool { return s.at(t) == last })
+	purge(t, js, last+1)
+	numbered(t, js, "orders.a", 1, 1000) // more than is fetched ahead
+	close(gate)
+	wantTexts(t, r.awaitEvents(1000), count(1, 1000))
+}
+
 // A purge at the live edge loses nothing, and what comes then is delivered.
 func TestStreamPurgedAtTheEdge(t *testing.T) {
 	for _, filter := range [][]string{nil, {"orders.>"}} {
@@ -335,4 +382,53 @@ func TestStreamConsumerDeleted(t *testing.T) {
 	if adapters.IsPermanent(err) || adapters.Reason(err) != reasonNoConsumer {
 		t.Errorf("got error %v, want a transient one: %s", err, reasonNoConsumer)
 	}
+}
+
+// What the consumer has delivered and the Run hasn't got, it gets again from
+// the next consumer: a message that somebody else has taken, and one that was
+// dropped on the way.
+func TestStreamStolen(t *testing.T) {
+	for name, last := range map[string]int{"followed by others": 9, "the last": 5} {
+		t.Run(name, func(t *testing.T) {
+			srv := startServer(t)
+			js := srv.JetStream(t)
+			stream := orders(t, js)
+			s := streamOn(t, srv.URL(), nil)
+			r := start(t, s, "", nil)
+			r.awaitLive()
+			numbered(t, js, "orders.a", 1, 3)
+			after := r.awaitEvents(3)[2].Position
+			steal(t, srv, stream)
+			numbered(t, js, "orders.a", 4, last)
+			err := r.awaitReturn(2 * silence)
+			if adapters.IsPermanent(err) || adapters.Reason(err) != reasonMissed {
+				t.Errorf("got error %v, want a transient one: %s", err, reasonMissed)
+			}
+			if got := r.events(); len(got) > 3 {
+				after = got[len(got)-1].Position
+			}
+			r2 := start(t, s, after, nil)
+			r2.await("the last message", func() bool { return len(r.events())+len(r2.got) >= last })
+			wantTexts(t, slices.Concat(r.events(), r2.events()), count(1, last))
+		})
+	}
+}
+
+// steal asks the only consumer of the stream for a message, along with its
+// owner: they are served in turn.
+func steal(t *testing.T, srv *testServer, stream jetstream.Stream) {
+	t.Helper()
+	nc := srv.Connect(t)
+	name := <-stream.ConsumerNames(t.Context()).Name()
+	inbox := nc.NewInbox()
+	if _, err := nc.SubscribeSync(inbox); err != nil {
+		t.Fatal(err)
+	}
+	try(t, nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT.ORDERS."+name, inbox, []byte(`{"batch":2,"expires":60000000000}`)))
+	await(t, "the request to stand", func() bool {
+		for c := range stream.ListConsumers(t.Context()).Info() {
+			return c.NumWaiting == 2
+		}
+		return false
+	})
 }

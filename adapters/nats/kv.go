@@ -100,8 +100,15 @@ func (s *bucketSource) begin(ctx context.Context, session *session, after adapte
 	switch {
 	case !ok || (at.at == 0) != (at.seq == 0):
 		return b, lost(adapters.LostUnknown, origin, -1)
-	case at.id != st.id, at.seq > st.last:
+	case at.id != st.id:
 		return b, lost(adapters.LostRecreated, origin, -1)
+	case at.seq > st.last:
+		if b.state, err = session.reaches(ctx, at.seq); err != nil {
+			return b, err
+		}
+		if at.id != st.id || at.seq > st.last {
+			return b, lost(adapters.LostRecreated, place{id: st.id}, -1)
+		}
 	}
 	b.at = at
 	b.policy.DeliverPolicy, b.policy.OptStartSeq = jetstream.DeliverByStartSequencePolicy, at.seq+1

@@ -18,6 +18,7 @@ type streamState struct {
 	subjects uint64    // how many of them have messages
 	newest   time.Time // when the one with sequence last was stored
 	asOf     time.Time // by the server's clock
+	node     string    // the server of a cluster that says so, the stream's leader; empty without a cluster
 	config   jetstream.StreamConfig
 }
 
@@ -41,10 +42,35 @@ func (s *session) look(ctx context.Context) (streamState, error) {
 		asOf:     info.TimeStamp,
 		config:   info.Config,
 	}
+	if info.Cluster != nil {
+		st.node = info.Cluster.Leader
+	}
 	if st.messages == 0 {
 		st.first = st.last + 1 // of one that never had a message, the server says 0 or 1
 	}
 	return st, nil
+}
+
+// A stream that ends before a place that somebody has been at was set back, to
+// a backup say; or its leader is new, and doesn't know yet all that the one
+// before it has acknowledged. catchUpTime is how long the latter may take, and
+// catchUpInterval how often to look.
+const (
+	catchUpTime     = 5 * time.Second
+	catchUpInterval = 250 * time.Millisecond
+)
+
+// reaches waits, for a while, until the stream has come as far as the sequence
+// seq, and returns its state then, or else the last one seen.
+func (s *session) reaches(ctx context.Context, seq uint64) (st streamState, err error) {
+	for until := time.Now().Add(catchUpTime); ; {
+		if st, err = s.look(ctx); err != nil || st.last >= seq || time.Now().After(until) {
+			return st, err
+		}
+		if !pause(ctx, catchUpInterval) {
+			return st, context.Cause(ctx)
+		}
+	}
 }
 
 // every reports whether the filters, of which none stands for everything,

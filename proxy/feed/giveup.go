@@ -79,6 +79,9 @@ func (k *Keyed) drop(kl *keyLog) {
 		if k.whole.epoch != "" {
 			id = k.whole.epoch.id(kl.number) // it may have another, without an order
 		}
+		if order, ok := k.whole.compare(id, k.whole.floorID(k.floor)); ok && order < 0 {
+			id = k.whole.floorID(k.floor) // what came after a restart may be before it
+		}
 		k.floor = &floor{id: id, n: kl.number}
 	}
 	k.whole.expire(kl.number)

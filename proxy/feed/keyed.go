@@ -17,6 +17,10 @@ type KeyedOptions struct {
 
 	// Idle bounds what is kept of keys that nobody reads.
 	Idle Idle
+
+	// Single says that the events of one log have one key, so that the newest
+	// of them is all of the state.
+	Single bool
 }
 
 // A Keyed is the logs of many keys, filled from one source in one order. Make
@@ -109,6 +113,9 @@ func (k *Keyed) addUnless(invalid error, key string, n *encoded) (*Log, error) {
 	k.appended++
 	kl.log.mu.Lock()
 	at := kl.log.add(n)
+	if k.o.Single {
+		kl.log.lacking = false
+	}
 	kl.log.mu.Unlock()
 	kl.number, kl.gap = k.appended, false
 	k.change(kl, at)

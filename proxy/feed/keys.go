@@ -144,6 +144,15 @@ func (k *keys) complete(c Cursor) bool {
 	return c.next >= k.live.givenUp.next && c.next >= k.gone.givenUp.next
 }
 
+// before reports whether something is kept that changed before c.
+func (k *keys) before(c Cursor) bool {
+	if k == nil {
+		return false
+	}
+	oldest := k.live.order.Front()
+	return oldest != nil && oldest.Value.(*kept).after.next <= c.next
+}
+
 // after yields what changed after c, in the order of the log: unless c is the
 // zero Cursor, keys that are gone as well.
 func (k *keys) after(c Cursor) iter.Seq[*kept] {

@@ -15,8 +15,9 @@ package feed
 //
 // complete is false if something after c may be missing from what the reader
 // is given: events of keys that had to be given up because of Options.Keys or
-// Options.KeyBytes, evicted entries that belong to no key, and, unless c is the
-// zero Cursor, gaps.
+// Options.KeyBytes, evicted entries that belong to no key, and gaps; those
+// before the state that the zero Cursor gives count only if events carry no
+// State, and if something older than they are is part of it.
 //
 // ok is false, and next is c, if there is no state yet to start from, or none
 // to go on from: the first events of a change that isn't complete yet are
@@ -51,7 +52,10 @@ func (l *Log) latest(c Cursor, buf []Entry) (entries []Entry, due []unencoded, n
 	}
 	complete = l.keys.complete(c)
 	if c == (Cursor{}) {
-		complete = complete && !l.lacking
+		// What is older than a gap may have been replaced there, unless what
+		// follows makes up for it.
+		skipped := !l.hasState && l.lastGap.next <= next.next && l.keys.before(l.lastGap)
+		complete = complete && !l.lacking && !skipped
 	} else {
 		complete = complete && c.next >= l.lastGap.next
 	}

@@ -42,12 +42,16 @@ type Log struct {
 		id    string
 		after Cursor
 	}
-	keys     *keys  // nil until an event is kept for its key
-	stateAt  Cursor // the newest place up to which everything is in a state
-	hasState bool   // an event carried State
-	settled  bool   // or else the source has said that there is none
-	lacking  bool   // state may have been lost before the log began
-	closed   bool
+	keys      *keys    // nil until an event is kept for its key
+	stateAt   Cursor   // the newest place up to which everything is in a state
+	hasState  bool     // an event carried State
+	restarted struct { // when the source last began anew
+		total uint64 // of events before that
+		id    string // of the newest place before that
+	}
+	settled bool // or else the source has said that there is none
+	lacking bool // state may have been lost before the log began
+	closed  bool
 
 	whole   *whole // what the log is one of many in; nil: nothing
 	idle    bool   // it counts toward what nobody reads

@@ -245,8 +245,10 @@ func (m *model) beyond(id string) (int, bool) {
 // and what else Latest says; start if the cursor is the zero one.
 func (m *model) latest(i int, start bool) (at []int, next int, complete, ok bool) {
 	gap := m.last(len(m.items), func(i item) bool { return i.gap != nil })
+	next = max(i, m.settled, m.restart, m.last(len(m.items), m.kept)+1)
 	if start {
-		complete = m.given == 0 && !m.lacking
+		older := slices.ContainsFunc(m.live, func(k string) bool { return m.lastOf(k) < gap })
+		complete = m.given == 0 && !m.lacking && (m.state || gap >= next || !older)
 	} else {
 		complete = i >= m.given && i >= m.buried && gap < i
 	}
@@ -256,7 +258,6 @@ func (m *model) latest(i int, start bool) (at []int, next int, complete, ok bool
 		}
 	}
 	slices.Sort(at)
-	next = max(i, m.settled, m.restart, m.last(len(m.items), m.kept)+1)
 	switch {
 	case !m.o.Latest && (!m.state && m.settled < 0 || m.events(next, max(next, m.first)) > 0):
 		return nil, i, false, false

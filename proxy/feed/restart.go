@@ -21,6 +21,7 @@ func (l *Log) restart(g *Gap) error {
 	if err := l.gap(g); err != nil {
 		return err
 	}
+	l.restarted.total, l.restarted.id = l.total, l.newestID()
 	l.keys, l.hasState, l.settled, l.lacking = nil, false, false, false
 	l.stateAt = l.live()
 	l.count()

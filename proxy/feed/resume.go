@@ -64,14 +64,23 @@ func (l *Log) between(id string) (Cursor, bool) {
 	if order, ok := l.compare(id, l.newestID()); !ok || order > 0 {
 		return Cursor{}, false
 	}
+	// When the source has begun anew, ids begin anew, too. One that was there
+	// before has its place before that: who has it may lack all that followed.
+	first, last := max(l.evicted, l.restarted.total), l.total
+	if order, ok := l.compare(id, l.restarted.id); ok && order <= 0 {
+		if first > l.restarted.total {
+			return Cursor{}, false
+		}
+		first, last = l.evicted, l.restarted.total
+	}
 	// Ids that have no order to this one are of another incarnation of the
 	// upstream, or strays: the search takes them for earlier ones, and the
 	// place is not right behind one of them, but before.
-	n := sort.Search(int(l.total-l.evicted), func(i int) bool {
-		order, ok := l.compare(l.ring.event(l.evicted+uint64(i)+1).ID, id)
+	n := sort.Search(int(last-first), func(i int) bool {
+		order, ok := l.compare(l.ring.event(first+uint64(i)+1).ID, id)
 		return ok && order > 0
 	})
-	for i := l.behind(l.evicted+uint64(n)).next - 1; i >= l.ring.first; i-- {
+	for i := l.behind(first+uint64(n)).next - 1; i >= l.ring.first; i-- {
 		s := l.ring.at(i)
 		if order, ok := l.compare(s.ID, id); ok && order <= 0 {
 			return s.after, true

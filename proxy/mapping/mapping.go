@@ -70,7 +70,8 @@ type Mapping struct {
 	maxEvents int
 	maxOutput int
 	needsMeta bool
-	needsData bool // an expression reads the payload
+	needsData bool     // an expression reads the payload
+	readers   []string // the names of those that do
 }
 
 // A SpecError is a complaint about one of a route's expressions.
@@ -117,7 +118,9 @@ func Compile(s Spec, key string) (*Mapping, error) {
 			continue
 		}
 		*f.into = x
-		m.needsData = m.needsData || x.ReadsInput()
+		if x.ReadsInput() {
+			m.needsData, m.readers = true, append(m.readers, f.name)
+		}
 		m.needsMeta = m.needsMeta || x.Uses("$headers") || x.Uses("$meta") || x.Uses("$subject")
 	}
 	if len(errs) > 0 {
@@ -137,6 +140,10 @@ func variableNames() []string {
 
 // NeedsMeta reports whether an expression reads $subject, $headers or $meta.
 func (m *Mapping) NeedsMeta() bool { return m != nil && m.needsMeta }
+
+// ReadsPayload reports whether the expression called name, such as "key" or
+// "event.where", may look at the payload.
+func (m *Mapping) ReadsPayload(name string) bool { return m != nil && slices.Contains(m.readers, name) }
 
 // Splits reports whether one message can become several events.
 func (m *Mapping) Splits() bool { return m != nil && m.each != nil }

@@ -1,0 +1,41 @@
+// Package chaos decides whether the clients of a stream got what they were
+// owed while everything around them failed. It is pure: it compares what was
+// stored with what each client saw, and neither runs nor waits for anything.
+//
+// # What is compared
+//
+// A [Record] is one message of a producer, the n-th of its key. A [History]
+// is what the broker holds in the end, together with what it has promised its
+// producers to hold. A [Client] is the log of one client, in the order in
+// which things happened to it: connections, events, and control events.
+//
+// # What a client is owed
+//
+// A client's records are those of its key, or all of them if it has none,
+// ordered by sequence. Event ids start with the sequence of their record, so
+// each id names an exact place:
+//
+//   - A connection with a Last-Event-ID gets every record after that id,
+//     each once, in order, and nothing else; whichever replica it is to, and
+//     whatever happened in between. A client may come back with an older id of
+//     its own. Then, and only then, it gets records again.
+//   - A connection without one may begin anywhere. From its first id on, the
+//     same holds.
+//   - The client has the last of its records in the end.
+//   - A gap covers the records from the place where it is announced up to the
+//     id that it says delivery goes on after, or, if it names none, up to the
+//     next event. It says nothing about a later connection, which gets the
+//     records or is told of the gap again.
+//   - If a gap says how many events are lost, that is the exact number of the
+//     client's own records that are missing there. Events of other keys are
+//     none that it could have got, so they don't count. Where several gaps
+//     are announced at one place their numbers add up. A number that isn't
+//     known is null, never a guess.
+//   - A control event carries the id that the client has already. Only a
+//     client that has none is given a place by it.
+//   - No answer makes it give up: any status but 200 would, in a browser.
+//
+// A record that no producer was told is stored may be there or not. What is
+// there is, once and in order: who retries names the record, so that the
+// broker stores it once.
+package chaos
