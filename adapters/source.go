@@ -58,6 +58,12 @@ type Capabilities struct {
 	// of the upstream. It is nil if positions have no order that one can see.
 	Compare func(a, b Position) (order int, ok bool)
 
+	// Selects: what a Run without a position delivers before its first Live
+	// notice is a selection, such as the newest event of each key, so that it
+	// leaves out some of what a Run after an earlier position delivers. Only
+	// sources with Compare can say so.
+	Selects bool
+
 	// Seekable: sources are [Seeker]s. Implies Replayable.
 	Seekable bool
 

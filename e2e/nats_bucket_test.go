@@ -33,6 +33,7 @@ routes:
 
 // bucketApp serves the page of the recipe.
 func bucketApp(t *testing.T) string {
+	t.Helper()
 	return app(t, func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, filepath.Join("pages", "bucket.html"))
 	})

@@ -344,3 +344,35 @@ func TestStreamThatIsNotThere(t *testing.T) {
 	publishTo(t, js, "orders.a", 1, 1)
 	c.awaitMessage(t, "1")
 }
+
+// What new clients begin with is a selection; who comes back with an earlier
+// id gets all that followed it.
+func TestStreamResumesBeforeSelection(t *testing.T) {
+	n := startNATS(t)
+	js := n.jetstream(t)
+	stream(t, js, "ORDERS", "orders.>")
+	s := serve(t, natsTable(n.url, `
+  - {path: /latest, nats: {stream: ORDERS}, latest: true}
+  - {path: "/latest/{name}", nats: {stream: ORDERS}, key: '$subject | split(".")[1]', match: "{name}", latest: true}
+  - {path: /all, nats: {stream: ORDERS, start: all}}
+`))
+	publishTo(t, js, "orders.a", 1, 30)
+	publishTo(t, js, "orders.b", 31, 60)
+	all := follow(t, s.url+"/all")
+	all.awaitMessage(t, "60")
+	ids := all.events()
+	for path, want := range map[string][]string{"/latest": {"30", "60"}, "/latest/a": {"30"}, "/latest/b": {"60"}} {
+		c := follow(t, s.url+path)
+		wait(t, "stream.live", func() (any, bool) { return c.events(), c.has("stream.live") })
+		if got := c.messages(); !slices.Equal(got, want) {
+			t.Errorf("%s: a new client got %q, want %q", path, got, want)
+		}
+	}
+	for path, want := range map[string][]string{"/latest": numbered(26, 60), "/latest/a": numbered(26, 30), "/latest/b": numbered(31, 60)} {
+		c := follow(t, s.url+path, ids[24].ID)
+		c.awaitMessage(t, want[len(want)-1])
+		if got := c.messages(); !slices.Equal(got, want) {
+			t.Errorf("%s after 25: got %q, want %q", path, got, want)
+		}
+	}
+}

@@ -102,6 +102,40 @@ func TestBucketOfEach(t *testing.T) {
 	})
 }
 
+// What a bucket begins with leaves out deletions, so that a client which was
+// there before, at another replica say, has to hear of them from the source.
+func TestBucketResumesAtFreshStream(t *testing.T) {
+	for _, table := range []string{
+		`routes: [{path: "/b", log: {name: b}, live_marker: false}]`,
+		`routes: [{path: "/b", query: [q], log: {name: b}, live_marker: false, key: '"x"', match: "x"}]`,
+	} {
+		inWorld(t, table, func(w *world) {
+			for _, key := range []string{"a", "b", "c", "d"} {
+				w.put("b", key, "1")
+			}
+			w.remove("b", "a")
+			w.remove("b", "b")
+			fresh := w.connect("/b")
+			defer fresh.drop()
+			fresh.wants("b.0.3 1", "b.0.4 1")
+			gone := []string{`b.0.5 delete {"key":"a"}`, `b.0.6 delete {"key":"b"}`}
+			for id, want := range map[string][]string{
+				"b.0.2": append([]string{"b.0.3 1", "b.0.4 1"}, gone...),
+				"b.0.4": gone,
+				"b.0.5": gone[1:],
+				"b.0.6": {},
+			} {
+				c := w.connect("/b", "Last-Event-ID: "+id)
+				c.wants(want...)
+				if got := w.upstream("b").Running(); got != 1 {
+					t.Errorf("after %s: got %d sources running, want 1", id, got)
+				}
+				c.drop()
+			}
+		})
+	}
+}
+
 // Of a key that was given up, the state comes from the source.
 func TestBucketOfManyKeys(t *testing.T) {
 	const table = `routes: [{path: "/b/{user}", log: {name: b}, match: "{user}", history: {idle: {events: 3}}}]`

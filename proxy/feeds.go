@@ -49,6 +49,7 @@ func (p *endpoint) newFeeds() feeds {
 		KeyBytes: int64(p.History.KeyBytes),
 		Latest:   (p.Latest || p.Slow == SlowLatest) && !p.can.Stateful, // states are kept anyway
 		Compare:  p.order,
+		Selects:  p.can.Selects,
 	}
 	if p.matcher == nil {
 		return oneFeed{feed.New(o)}

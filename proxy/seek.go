@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -44,21 +45,31 @@ func (r *Route) origin(req *http.Request, query url.Values) (origin, *badRequest
 // query a "+" that isn't escaped is a space, and no other space can be meant.
 func parseSince(text string) (time.Time, error) {
 	if ms, err := strconv.ParseUint(text, 10, 62); err == nil {
-		const year10000 = 253402300800_000
-		if ms >= year10000 {
-			return time.Time{}, errors.New("out of range")
+		t := time.UnixMilli(int64(ms))
+		if !t.Before(lastTime) {
+			return time.Time{}, errRange
 		}
-		return time.UnixMilli(int64(ms)), nil
+		return t, nil
 	}
 	if i := len(text) - len(" 00:00"); i > 0 && text[i] == ' ' {
 		text = text[:i] + "+" + text[i+1:]
 	}
 	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
+	switch {
+	case err != nil:
 		return time.Time{}, fmt.Errorf("parse time: %w", err)
+	case t.Before(time.Unix(0, 0)), !t.Before(lastTime):
+		return time.Time{}, errRange
 	}
 	return t, nil
 }
+
+// lastTime is after the times that can be asked for, and errRange the error
+// of one that can't: upstreams count nanoseconds since 1970 in 63 bits.
+var (
+	lastTime = time.Unix(math.MaxInt64/int64(time.Second), 0)
+	errRange = errors.New("out of range")
+)
 
 // seek finds the place of the time that the client wants to begin at, or says
 // why it has to leave.

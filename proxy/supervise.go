@@ -215,7 +215,7 @@ func (r *sourceRun) deliver(e *adapters.Event, prev adapters.Position) error {
 		return r.announce(r.refused(e, prev, err, r.sampled), err)
 	}
 	r.endpoint.metrics.dropped(droppedFiltered)
-	if !r.can.Stateful {
+	if !r.can.Stateful && r.settled.Load() {
 		r.feeds.Mark(string(e.Position)) // clients have all up to here
 	}
 	return nil

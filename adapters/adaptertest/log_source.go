@@ -27,6 +27,7 @@ func (f logFactory) Capabilities() adapters.Capabilities {
 		Stateful:   l.hasState(),
 		Keyed:      l.Form == Bucket,
 		Compare:    l.compare,
+		Selects:    l.Form == Bucket,
 		Seekable:   l.replays(),
 	}
 }

@@ -52,12 +52,14 @@ func (f *factory) Capabilities() adapters.Capabilities {
 	case kindStream:
 		return adapters.Capabilities{
 			Positions: true, Replayable: true, Keyed: true, Seekable: true,
+			Selects: f.options.Start.word == startLastPerSubject,
 			Compare: comparePositions,
 		}
 	case kindBucket:
 		return adapters.Capabilities{
 			Positions: true, Replayable: true, Keyed: true,
 			Stateful: !f.options.UpdatesOnly, // changes alone are none
+			Selects:  !f.options.UpdatesOnly && !f.options.History,
 			Compare:  comparePositions,
 		}
 	default:

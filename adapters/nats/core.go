@@ -179,7 +179,7 @@ func (s *subscription) subscribe() error {
 		})
 		return sub.SetPendingLimits(-1, -1)
 	}
-	messages := make(chan *natsgo.Msg, min(s.inbox.bound.Messages, maxChannel))
+	messages := make(chan *natsgo.Msg, maxChannel)
 	for _, subject := range s.subjects {
 		sub, err := s.connection.ChanQueueSubscribe(subject, s.queue, messages)
 		if err != nil {

@@ -190,13 +190,10 @@ func (d *delivery) rest(ctx context.Context, b beat) error {
 	if err != nil {
 		return err
 	}
-	if d.live && at.seq <= d.at.seq {
-		return nil
-	}
 	if at.seq > d.at.seq {
 		d.at = at
 	}
-	d.live = true
+	d.live = true // again, so that it is known that what clients have is current
 	return d.tell(adapters.Event{Live: true, Position: d.at.position()})
 }
 

@@ -46,14 +46,17 @@
 // reads by a consumer of its own, which it deletes, and which the server
 // deletes by itself after two minutes should that fail. What was removed before
 // it could be delivered, and a stream that was deleted and created anew, are
-// [adapters.PositionLostError]s, or gaps in what is delivered.
+// [adapters.PositionLostError]s.
 //
 // # Buckets
 //
 // A bucket's entries are states of their keys. A new client gets the newest
 // entry of each key, and then what changes. That a key was deleted or purged is
 // an event of the type "delete", with {"key": …} as its data, that takes the
-// key away.
+// key away. With updates_only there are changes only, which are no states.
+// Positions have the time of their entry beside its revision, by which a Run
+// knows whether the marker of a deletion may be gone that a client should know
+// of.
 //
 // # Variables
 //

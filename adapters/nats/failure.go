@@ -33,6 +33,7 @@ const (
 	reasonNoBucket    = "bucket not found"
 	reasonNoConsumer  = "consumer is gone"
 	reasonBadRequest  = "JetStream refused the request"
+	reasonRetention   = "stream's retention is not by limits"
 )
 
 // Error codes of the JetStream API that the client library has no name for;

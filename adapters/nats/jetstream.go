@@ -2,6 +2,8 @@ package nats
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	natsgo "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -30,7 +32,7 @@ func (s *streamSource) Run(ctx context.Context, after adapters.Position, emit fu
 		if err != nil {
 			return err
 		}
-		d := &delivery{session: session, emit: emit}
+		d := &delivery{session: session, emit: emit, timed: b.state.inMemory()}
 		d.event = func(m *natsgo.Msg, meta *natsgo.MsgMetadata) (adapters.Event, bool) {
 			return s.event(d.at, m, meta), true
 		}
@@ -45,6 +47,10 @@ func (s *streamSource) begin(ctx context.Context, session *session, after adapte
 		return b, err
 	}
 	st := &b.state
+	if p := st.config.Retention; p != jetstream.LimitsPolicy {
+		// Reading would take messages away from others, or be what they are kept for.
+		return b, adapters.Permanent(reasonRetention, fmt.Errorf("stream %s has %s retention, and only one with limits can be read by many", s.stream, strings.ToLower(p.String())))
+	}
 	if after == "" {
 		err = s.start(&b)
 		return b, err
@@ -52,9 +58,9 @@ func (s *streamSource) begin(ctx context.Context, session *session, after adapte
 	oldest := place{id: st.id, seq: st.first - 1}
 	at, ok := parsePlace(after)
 	switch {
-	case !ok || at.at != 0:
+	case !ok || at.at != 0 && !st.inMemory():
 		return b, lost(adapters.LostUnknown, oldest, -1)
-	case at.id != st.id:
+	case at.id != st.id, st.restarted(at):
 		return b, lost(adapters.LostRecreated, oldest, -1)
 	case at.seq > st.last:
 		if b.state, err = session.reaches(ctx, at.seq); err != nil {
@@ -88,7 +94,7 @@ func (s *streamSource) start(b *beginning) error {
 		return s.startAfter(b, st.last)
 	default:
 		if o.Sequence != 0 { // a later one than the next stands for the next
-			return s.startAfter(b, min(o.Sequence-1, st.last))
+			return s.startAfter(b, min(uint64(o.Sequence)-1, st.last))
 		}
 		b.policy.DeliverPolicy = jetstream.DeliverByStartTimePolicy
 		b.policy.OptStartTime = &o.Time

@@ -524,7 +524,7 @@ func TestStreamPermanent(t *testing.T) {
 				Subscribe: &server.SubjectPermission{Allow: []string{"orders.>"}},
 			},
 		}), nil},
-		{"a work queue", reasonBadRequest, nil, func(o *Options) { o.Stream = "WORK" }},
+		{"a work queue", reasonRetention, nil, func(o *Options) { o.Stream = "WORK" }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

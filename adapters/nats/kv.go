@@ -100,7 +100,7 @@ func (s *bucketSource) begin(ctx context.Context, session *session, after adapte
 	switch {
 	case !ok || (at.at == 0) != (at.seq == 0):
 		return b, lost(adapters.LostUnknown, origin, -1)
-	case at.id != st.id:
+	case at.id != st.id, st.restarted(at):
 		return b, lost(adapters.LostRecreated, origin, -1)
 	case at.seq > st.last:
 		if b.state, err = session.reaches(ctx, at.seq); err != nil {

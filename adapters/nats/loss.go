@@ -117,10 +117,12 @@ type sparseGuard struct {
 func (g *sparseGuard) before(context.Context, *delivery, *natsgo.MsgMetadata) error { return nil }
 
 func (g *sparseGuard) behind(ctx context.Context, d *delivery, meta *natsgo.MsgMetadata) error {
+	if !g.lagging {
+		g.known = d.at.seq // nothing had to wait until this message came
+	}
 	g.lagging = g.lagging || meta.NumPending > 0 || d.pull.starved
 	switch {
 	case !g.lagging:
-		g.known = d.at.seq
 		return nil
 	case time.Since(g.checked) < checkInterval:
 		return nil

@@ -1,7 +1,9 @@
 package nats
 
 import (
+	"fmt"
 	"net/url"
+	"strconv"
 	"time"
 
 	"sidestream/adapters"
@@ -45,8 +47,9 @@ type Options struct {
 	// Stream is the name of the JetStream stream to read.
 	Stream string `yaml:"stream"`
 
-	// Start says where in a stream a client begins that comes without a
-	// position.
+	// Start says where in a stream to begin when a first client comes,
+	// without a position. Those who come while it is there begin with what
+	// comes then, or with what history.replay, latest or since give them.
 	Start Start `yaml:"start"`
 
 	// Bucket is the name of the key-value bucket to read.
@@ -149,11 +152,27 @@ type Bound struct {
 // the route are to start with the newest event of each key,
 // "last_per_subject".
 type Start struct {
-	Sequence uint64    `yaml:"sequence"` // begin with this sequence, from 1
+	Sequence Sequence  `yaml:"sequence"` // begin with this sequence, from 1
 	Time     time.Time `yaml:"time"`     // begin with the first message of this time (RFC 3339) or later
 
 	word string
 }
+
+// A Sequence is the number of a message in a stream, from 1. 0 is none.
+type Sequence uint64
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (s *Sequence) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 10, 64)
+	if err != nil || n == 0 {
+		return fmt.Errorf("%q is no sequence; a stream's first is 1", text)
+	}
+	*s = Sequence(n)
+	return nil
+}
+
+// Scalar implements [adapters.Shorthand]: a number.
+func (Sequence) Scalar() any { return uint64(0) }
 
 // The words of a [Start].
 const (

@@ -259,7 +259,11 @@ func TestCapabilities(t *testing.T) {
 	for yaml, want := range map[string]adapters.Capabilities{
 		`subject: a`: {Keyed: true},
 		`stream: S`:  {Positions: true, Replayable: true, Keyed: true, Seekable: true},
-		`bucket: B`:  {Positions: true, Replayable: true, Stateful: true, Keyed: true},
+		`bucket: B`:  {Positions: true, Replayable: true, Stateful: true, Keyed: true, Selects: true},
+
+		`{bucket: B, updates_only: true}`:      {Positions: true, Replayable: true, Keyed: true},
+		`{bucket: B, history: true}`:           {Positions: true, Replayable: true, Stateful: true, Keyed: true},
+		`{stream: S, start: last_per_subject}`: {Positions: true, Replayable: true, Keyed: true, Seekable: true, Selects: true},
 	} {
 		doc, err := strictyaml.Parse("routes.yaml", []byte(yaml), strictyaml.References{})
 		if err != nil {

@@ -34,8 +34,8 @@ type place struct {
 
 	// at is when the message with that sequence was stored, in seconds since
 	// 1970, by the server's clock: who is at this place knew the bucket as it
-	// was then, or later. It is 0 for places of streams, and for the one
-	// before all messages, and otherwise at least 1.
+	// was then, or later. It is 1 if that isn't known, and 0 for the place
+	// before all messages, and for those of streams that are on files.
 	at int64
 }
 

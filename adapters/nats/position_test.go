@@ -135,3 +135,25 @@ func TestSubsumes(t *testing.T) {
 		}
 	}
 }
+
+func TestRestarted(t *testing.T) {
+	at := time.Unix(1_000_000, 0)
+	for _, tt := range []struct {
+		name  string
+		place place
+		state streamState
+		want  bool
+	}{
+		{"the oldest message is older", place{seq: 10, at: at.Unix()}, streamState{first: 1, last: 20, messages: 20, oldest: at.Add(-time.Minute)}, false},
+		{"sequences began anew", place{seq: 10, at: at.Unix()}, streamState{first: 1, last: 20, messages: 20, oldest: at.Add(time.Minute)}, true},
+		{"by clocks that differ", place{seq: 10, at: at.Unix()}, streamState{first: 1, last: 20, messages: 20, oldest: at.Add(clockSkew)}, false},
+		{"all up to there has expired", place{seq: 10, at: at.Unix()}, streamState{first: 11, last: 20, messages: 10, oldest: at.Add(time.Minute)}, false},
+		{"nothing is there", place{seq: 10, at: at.Unix()}, streamState{first: 11, last: 10, oldest: at.Add(time.Minute)}, false},
+		{"the time isn't known", place{seq: 10, at: 1}, streamState{first: 1, last: 20, messages: 20, oldest: at.Add(time.Minute)}, false},
+		{"the place has none", place{seq: 10}, streamState{first: 1, last: 20, messages: 20, oldest: at.Add(time.Minute)}, false},
+	} {
+		if got := tt.state.restarted(tt.place); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}

@@ -16,7 +16,8 @@ type streamState struct {
 	last     uint64 // sequence of the newest message ever; 0 if there was none
 	messages uint64
 	subjects uint64    // how many of them have messages
-	newest   time.Time // when the one with sequence last was stored
+	oldest   time.Time // when the one with sequence first was stored
+	newest   time.Time // and the one with sequence last
 	asOf     time.Time // by the server's clock
 	node     string    // the server of a cluster that says so, the stream's leader; empty without a cluster
 	config   jetstream.StreamConfig
@@ -38,6 +39,7 @@ func (s *session) look(ctx context.Context) (streamState, error) {
 		last:     info.State.LastSeq,
 		messages: info.State.Msgs,
 		subjects: info.State.NumSubjects,
+		oldest:   info.State.FirstTime,
 		newest:   info.State.LastTime,
 		asOf:     info.TimeStamp,
 		config:   info.Config,
@@ -56,21 +58,34 @@ func (s *session) look(ctx context.Context) (streamState, error) {
 // before it has acknowledged. catchUpTime is how long the latter may take, and
 // catchUpInterval how often to look.
 const (
-	catchUpTime     = 5 * time.Second
-	catchUpInterval = 250 * time.Millisecond
+	catchUpTime     = 3 * time.Second
+	catchUpInterval = 500 * time.Millisecond
 )
 
 // reaches waits, for a while, until the stream has come as far as the sequence
 // seq, and returns its state then, or else the last one seen.
 func (s *session) reaches(ctx context.Context, seq uint64) (st streamState, err error) {
 	for until := time.Now().Add(catchUpTime); ; {
-		if st, err = s.look(ctx); err != nil || st.last >= seq || time.Now().After(until) {
+		if st, err = s.look(ctx); err != nil || st.last >= seq || st.config.Replicas < 2 || time.Now().After(until) {
 			return st, err
 		}
 		if !pause(ctx, catchUpInterval) {
 			return st, context.Cause(ctx)
 		}
 	}
+}
+
+// clockSkew is how far the clocks of a cluster's servers may be apart.
+const clockSkew = 2 * time.Second
+
+// inMemory reports whether the stream is lost when its servers restart. A
+// cluster then has it again, empty, and as if it were the same.
+func (st *streamState) inMemory() bool { return st.config.Storage == jetstream.MemoryStorage }
+
+// restarted reports whether sequences have begun anew since somebody was at
+// the place: the oldest message, which is not behind it, is newer than its.
+func (st *streamState) restarted(at place) bool {
+	return at.at > 1 && st.messages > 0 && st.first <= at.seq && st.oldest.Sub(time.Unix(at.at+1, 0)) > clockSkew
 }
 
 // every reports whether the filters, of which none stands for everything,

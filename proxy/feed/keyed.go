@@ -76,6 +76,7 @@ func NewKeyed(o KeyedOptions) *Keyed {
 		k.o.Log.Compare = k.whole.epoch.compare
 	}
 	k.whole.compare = k.o.Log.Compare
+	k.whole.selected.begun = o.Log.Selects
 	k.floor = k.whole.floorHere()
 	return k
 }

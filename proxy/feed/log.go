@@ -49,9 +49,10 @@ type Log struct {
 		total uint64 // of events before that
 		id    string // of the newest place before that
 	}
-	settled bool // or else the source has said that there is none
-	lacking bool // state may have been lost before the log began
-	closed  bool
+	selected selection
+	settled  bool // or else the source has said that there is none
+	lacking  bool // state may have been lost before the log began
+	closed   bool
 
 	whole   *whole // what the log is one of many in; nil: nothing
 	idle    bool   // it counts toward what nobody reads
@@ -71,6 +72,7 @@ func (l *Log) init(o *Options) {
 	l.o = o
 	l.ring = newRing()
 	l.stateAt = l.live()
+	l.selected.begun = o.Selects
 }
 
 // Append encodes e and appends it. Its id is e.Position, or, if that is
@@ -183,6 +185,7 @@ func (l *Log) Mark(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.mark.id, l.mark.after = id, l.live()
+	l.selected.end(id)
 	if l.total == 0 && l.floor() == "" {
 		l.base, l.blind = &floor{id: id}, false
 	}

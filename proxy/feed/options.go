@@ -38,6 +38,12 @@ type Options struct {
 	// DefaultKeyBytes.
 	KeyBytes int64
 
+	// Selects says that the events up to the first mark, and up to the first
+	// mark after a [Log.Restart], are a selection. So who has an id that is
+	// before the mark has no place: it may lack what was left out. It needs
+	// Compare.
+	Selects bool
+
 	// Latest keeps the newest event of each key also if events carry no
 	// State.
 	Latest bool

@@ -22,6 +22,9 @@ func (l *Log) restart(g *Gap) error {
 		return err
 	}
 	l.restarted.total, l.restarted.id = l.total, l.newestID()
+	if l.o.Selects {
+		l.selected.begin()
+	}
 	l.keys, l.hasState, l.settled, l.lacking = nil, false, false, false
 	l.stateAt = l.live()
 	l.count()
@@ -34,6 +37,9 @@ func (k *Keyed) Restart(g Gap) error {
 	k.mu.Lock()
 	k.settled, k.lacking = false, false
 	k.mu.Unlock()
+	if k.o.Log.Selects {
+		k.whole.begin()
+	}
 	return k.announce(g, (*Log).restart)
 }
 

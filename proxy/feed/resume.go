@@ -39,7 +39,7 @@ func (l *Log) Beyond(id string) (Cursor, bool) {
 }
 
 func (l *Log) after(id string) (Cursor, bool) {
-	if id == "" {
+	if id == "" || l.hides(id) {
 		return Cursor{}, false
 	}
 	if p := l.ids.find(&l.ring, id); p.n > 0 {

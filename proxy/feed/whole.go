@@ -15,12 +15,13 @@ type whole struct {
 	all, idle sizes         // of all logs, and of those that nobody reads
 	expired   atomic.Uint64 // the largest of the epoch's numbers that is no longer at hand
 
-	mu     sync.Mutex // guards what follows, and the ids of floors
-	total  uint64     // number of events ever appended
-	newest string     // id of the newest event or mark
-	exact  bool       // no gap was appended since
-	open   *floor     // is waiting for its id: the first behind bound
-	bound  string
+	mu       sync.Mutex // guards what follows, and the ids of floors
+	total    uint64     // number of events ever appended
+	newest   string     // id of the newest event or mark
+	exact    bool       // no gap was appended since
+	selected selection  // see Options.Selects
+	open     *floor     // is waiting for its id: the first behind bound
+	bound    string
 }
 
 // appended notes the id of an event that a log has just appended.
@@ -35,6 +36,7 @@ func (w *whole) appended(id string) {
 func (w *whole) mark(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.selected.end(id)
 	w.know(id)
 }
 
