@@ -1,6 +1,7 @@
 package nats
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -8,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -244,9 +246,16 @@ func TestAuthRotated(t *testing.T) {
 	if err == nil || adapters.IsPermanent(err) {
 		t.Errorf("with credentials that have expired: got error %v, want a transient one", err)
 	}
-	r = start(t, s, "", nil)
 	write(t, path, op.creds(op.user(key, time.Hour), key))
-	r.awaitLive()
+	ctx, cancel := context.WithTimeout(t.Context(), soon)
+	defer cancel()
+	heard := errors.New("heard")
+	for !errors.Is(err, heard) && ctx.Err() == nil { // an attempt with the old ones may be under way
+		err = s.Run(ctx, "", func(adapters.Event) error { return heard })
+	}
+	if !errors.Is(err, heard) {
+		t.Errorf("with the new credentials: got error %v, want a Live notice", err)
+	}
 }
 
 // An authority signs certificates.

@@ -25,6 +25,8 @@ const markerAge = 30 * time.Minute
 // was purged. The server doesn't say which. What it does say decides:
 //
 //   - if no message is missing since, nothing was missed;
+//   - if messages may have lifetimes of their own, what is missing may be a
+//     marker;
 //   - if the newest message of all is missing, nothing has replaced it;
 //   - if nothing is left of what was there at the place, all of it may have
 //     been purged, unless the source has seen that the bucket has as many
@@ -51,6 +53,8 @@ func (s *bucketSource) missed(ctx context.Context, session *session, st *streamS
 		return false, adapters.Transient(reasonAnew, nil)
 	case there == now.last-at.seq:
 		return false, nil
+	case now.config.AllowMsgTTL: // a marker may have had any lifetime
+		return true, nil
 	case now.first > at.seq && !s.census.holds(at, &now):
 		return true, nil
 	}

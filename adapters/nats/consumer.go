@@ -117,6 +117,10 @@ func (u *upstream) clean(ctx context.Context, s *session) {
 	u.orphans = nil
 	u.mu.Unlock()
 	for _, name := range orphans {
+		if ctx.Err() != nil {
+			u.leave(name)
+			continue
+		}
 		u.release(ctx, s, &consumer{name: name})
 	}
 }

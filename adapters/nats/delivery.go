@@ -101,7 +101,8 @@ func (u *upstream) deliver(ctx context.Context, d *delivery, b beginning, guarde
 	}
 	d.at = b.at
 	if b.open {
-		d.at = place{id: now.id, seq: c.before}
+		d.at.id = now.id
+		d.at = d.place(c.before, now.newest)
 	}
 	if d.guard, err = guarded(&now); err != nil {
 		return err

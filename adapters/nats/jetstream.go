@@ -52,7 +52,7 @@ func (s *streamSource) begin(ctx context.Context, session *session, after adapte
 		return b, adapters.Permanent(reasonRetention, fmt.Errorf("stream %s has %s retention, and only one with limits can be read by many", s.stream, strings.ToLower(p.String())))
 	}
 	if after == "" {
-		err = s.start(&b)
+		err = s.start(ctx, session, &b)
 		return b, err
 	}
 	oldest := place{id: st.id, seq: st.first - 1}
@@ -76,7 +76,7 @@ func (s *streamSource) begin(ctx context.Context, session *session, after adapte
 }
 
 // start sets where a Run begins that has no position.
-func (s *streamSource) start(b *beginning) error {
+func (s *streamSource) start(ctx context.Context, session *session, b *beginning) error {
 	st, o := &b.state, s.factory.options.Start
 	b.policy, b.open = s.filtered(), true
 	b.at.id = st.id
@@ -96,8 +96,11 @@ func (s *streamSource) start(b *beginning) error {
 		if o.Sequence != 0 { // a later one than the next stands for the next
 			return s.startAfter(b, min(uint64(o.Sequence)-1, st.last))
 		}
-		b.policy.DeliverPolicy = jetstream.DeliverByStartTimePolicy
-		b.policy.OptStartTime = &o.Time
+		seq, err := s.before(ctx, session, st, o.Time)
+		if err != nil {
+			return err
+		}
+		return s.startAfter(b, min(seq, st.last))
 	}
 	return nil
 }

@@ -429,7 +429,8 @@ func TestBucketMirror(t *testing.T) {
 	change(t, kv, "a=1", "b=2", "a=3", "-b")
 	mustBucket(t, js, jetstream.KeyValueConfig{Bucket: "prices", Mirror: &jetstream.StreamSource{Name: "origin"}})
 	r := start(t, bucketOn(t, srv.URL(), nil), "", nil)
-	wantChanges(t, r.awaitEvents(1)[:1], "a=3")
+	// What the mirror has not copied when it is read comes as a change.
+	r.await("the newest value", func() bool { return slices.Contains(changes(r.got), "a=3") })
 	change(t, kv, "c=4")
 	r.await("the change", func() bool { return slices.Contains(changes(r.got), "c=4") })
 }

@@ -56,17 +56,13 @@ type denseGuard struct {
 	// begins with a selection.
 	from uint64
 
-	// clear is the number of messages to come that had come already when
-	// the stream was last looked at: it had lost nothing then, so none of
-	// those that were delivered by then.
-	clear int
+	// clear is how much the puller had received when the stream was last
+	// looked at: it had lost nothing then, so nothing of that.
+	clear uint64
 }
 
 func (g *denseGuard) before(ctx context.Context, d *delivery, meta *natsgo.MsgMetadata) error {
-	known := g.clear > 0
-	if known {
-		g.clear--
-	}
+	known := d.pull.taken <= g.clear
 	seq := meta.Sequence.Stream
 	if seq <= d.at.seq+1 || seq <= g.from || known {
 		return nil
@@ -83,7 +79,7 @@ func (g *denseGuard) check(ctx context.Context, d *delivery, last uint64) error 
 	if now.first > d.at.seq+1 {
 		return lost(adapters.LostExpired, d.place(last, time.Time{}), between(d.at.seq, last, g.numbered))
 	}
-	g.clear = len(d.pull.in)
+	g.clear = d.pull.taken + uint64(len(d.pull.in))
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"sidestream/adapters"
 )
 
@@ -152,6 +154,10 @@ func TestRestarted(t *testing.T) {
 		{"the time isn't known", place{seq: 10, at: 1}, streamState{first: 1, last: 20, messages: 20, oldest: at.Add(time.Minute)}, false},
 		{"the place has none", place{seq: 10}, streamState{first: 1, last: 20, messages: 20, oldest: at.Add(time.Minute)}, false},
 	} {
+		if tt.state.restarted(tt.place) {
+			t.Errorf("%s, of a stream on files: got true, want false", tt.name)
+		}
+		tt.state.config.Storage = jetstream.MemoryStorage
 		if got := tt.state.restarted(tt.place); got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}

@@ -42,6 +42,7 @@ type puller struct {
 	sub     *natsgo.Subscription
 	subject string // to which requests go
 	in      chan *natsgo.Msg
+	taken   uint64 // what was taken from in, messages or not
 	bound   Bound
 	expires time.Duration
 
@@ -120,6 +121,7 @@ func (p *puller) next(ctx context.Context) (m *natsgo.Msg, b beat, err error) {
 				return nil, b, err
 			}
 		}
+		p.taken++
 		if m.Subject != p.sub.Subject {
 			p.take(m)
 			return m, b, nil

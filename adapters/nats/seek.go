@@ -19,15 +19,29 @@ func (s *streamSource) Seek(ctx context.Context, t time.Time) (pos adapters.Posi
 		if err != nil {
 			return err
 		}
-		policy := s.filtered()
-		policy.DeliverPolicy, policy.OptStartTime = jetstream.DeliverByStartTimePolicy, &t
-		c, err := s.consume(ctx, session, &st, policy)
+		seq, err := s.before(ctx, session, &st, t)
 		if err != nil {
 			return err
 		}
-		s.release(ctx, session, c)
-		pos = place{id: st.id, seq: c.before}.position()
+		pos = place{id: st.id, seq: seq}.position()
 		return nil
 	})
 	return pos, err
+}
+
+// before returns the sequence right before the first message of the time t or
+// later. With several filters the server may pass over messages of one on its
+// way to the first of another, so it is asked without any then.
+func (s *streamSource) before(ctx context.Context, session *session, st *streamState, t time.Time) (uint64, error) {
+	var policy jetstream.ConsumerConfig
+	if len(s.filters) == 1 {
+		policy = s.filtered()
+	}
+	policy.DeliverPolicy, policy.OptStartTime = jetstream.DeliverByStartTimePolicy, &t
+	c, err := s.consume(ctx, session, st, policy)
+	if err != nil {
+		return 0, err
+	}
+	s.release(ctx, session, c)
+	return c.before, nil
 }

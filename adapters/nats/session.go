@@ -122,6 +122,9 @@ func (s *session) concerns(err error) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if strings.HasPrefix(d.subject, s.api("CONSUMER.DELETE.")) {
+		return false // the server does it by itself, later
+	}
 	return s.consumer != "" && strings.Contains(d.subject+separator, separator+s.consumer+separator)
 }
 

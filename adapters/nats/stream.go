@@ -85,7 +85,7 @@ func (st *streamState) inMemory() bool { return st.config.Storage == jetstream.M
 // restarted reports whether sequences have begun anew since somebody was at
 // the place: the oldest message, which is not behind it, is newer than its.
 func (st *streamState) restarted(at place) bool {
-	return at.at > 1 && st.messages > 0 && st.first <= at.seq && st.oldest.Sub(time.Unix(at.at+1, 0)) > clockSkew
+	return st.inMemory() && at.at > 1 && st.messages > 0 && st.first <= at.seq && st.oldest.Sub(time.Unix(at.at+1, 0)) > clockSkew
 }
 
 // every reports whether the filters, of which none stands for everything,
