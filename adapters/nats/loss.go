@@ -97,7 +97,13 @@ func (g *denseGuard) idle(ctx context.Context, d *delivery, last uint64) (place,
 
 // checkInterval is how often a delivery that lags looks whether it has been
 // overtaken by the removal of messages.
-const checkInterval = time.Second
+// When it has caught up it looks at once, while what it has delivered is
+// still there to be compared with, unless it has looked within settleInterval:
+// nothing is expected to be removed so soon.
+const (
+	checkInterval  = time.Second
+	settleInterval = 50 * time.Millisecond
+)
 
 // A sparseGuard guards a delivery of some messages of a stream. Sequences that
 // are missing mean nothing there. As long as the consumer has delivered all
@@ -120,7 +126,10 @@ func (g *sparseGuard) behind(ctx context.Context, d *delivery, meta *natsgo.MsgM
 	switch {
 	case !g.lagging:
 		return nil
-	case time.Since(g.checked) < checkInterval:
+	case meta.NumPending > 0 && time.Since(g.checked) < checkInterval:
+		return nil
+	case meta.NumPending == 0 && time.Since(g.checked) < settleInterval:
+		g.known, g.lagging = d.at.seq, false
 		return nil
 	}
 	if err := g.check(ctx, d); err != nil {
