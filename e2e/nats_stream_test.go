@@ -33,10 +33,12 @@ func (n *natsServer) jetstream(tb testing.TB) jetstream.JetStream {
 // stream creates a stream on files.
 func stream(tb testing.TB, js jetstream.JetStream, name string, subjects ...string) jetstream.Stream {
 	tb.Helper()
-	s, err := js.CreateStream(tb.Context(), jetstream.StreamConfig{Name: name, Subjects: subjects, Storage: jetstream.FileStorage})
-	if err != nil {
-		tb.Fatal(err)
-	}
+	var s jetstream.Stream
+	wait(tb, "a stream", func() (any, bool) { // the server may still be removing one of this name
+		var err error
+		s, err = js.CreateStream(tb.Context(), jetstream.StreamConfig{Name: name, Subjects: subjects, Storage: jetstream.FileStorage})
+		return err, err == nil
+	})
 	return s
 }
 

@@ -121,8 +121,10 @@ func (f form) start(t testing.TB) *adaptertest.Upstream {
 			if err := js.DeleteStream(ctx, "ORDERS"); err != nil {
 				return err
 			}
-			_, err := js.CreateStream(ctx, config)
-			return err
+			return created(ctx, func() error {
+				_, err := js.CreateStream(ctx, config)
+				return err
+			})
 		},
 	}
 	if config.Storage == jetstream.FileStorage {
@@ -150,8 +152,11 @@ func connected(t testing.TB, f *factory) {
 // mustCreate creates a stream.
 func mustCreate(t testing.TB, js jetstream.JetStream, config jetstream.StreamConfig) jetstream.Stream {
 	t.Helper()
-	stream, err := js.CreateStream(t.Context(), config)
-	if err != nil {
+	var stream jetstream.Stream
+	if err := created(t.Context(), func() (err error) {
+		stream, err = js.CreateStream(t.Context(), config)
+		return err
+	}); err != nil {
 		t.Fatalf("create stream %s: %v", config.Name, err)
 	}
 	return stream

@@ -70,8 +70,10 @@ func (f bucketForm) start(t testing.TB) *adaptertest.Upstream {
 			if err := js.DeleteKeyValue(ctx, "prices"); err != nil {
 				return err
 			}
-			_, err := js.CreateKeyValue(ctx, config)
-			return err
+			return created(ctx, func() error {
+				_, err := js.CreateKeyValue(ctx, config)
+				return err
+			})
 		},
 		Fail: func(context.Context) error {
 			srv.Kill()
@@ -106,8 +108,11 @@ func (f bucketForm) start(t testing.TB) *adaptertest.Upstream {
 // mustBucket creates a bucket.
 func mustBucket(t testing.TB, js jetstream.JetStream, config jetstream.KeyValueConfig) jetstream.KeyValue {
 	t.Helper()
-	kv, err := js.CreateKeyValue(t.Context(), config)
-	if err != nil {
+	var kv jetstream.KeyValue
+	if err := created(t.Context(), func() (err error) {
+		kv, err = js.CreateKeyValue(t.Context(), config)
+		return err
+	}); err != nil {
 		t.Fatalf("create bucket %s: %v", config.Bucket, err)
 	}
 	return kv

@@ -209,3 +209,17 @@ func (c *cut) Heal() {
 		c.tb.Fatalf("heal: %v", err)
 	}
 }
+
+// created calls create, again while the server says that it can't make room
+// for what is to be created: it may still be removing the files of what was
+// there by that name.
+func created(ctx context.Context, create func() error) error {
+	const storeFailed = 10049 // JSStreamCreateErrF
+	for until := time.Now().Add(soon); ; {
+		err := create()
+		var api *jetstream.APIError
+		if !errors.As(err, &api) || api.ErrorCode != storeFailed || time.Now().After(until) || !pause(ctx, 10*time.Millisecond) {
+			return err
+		}
+	}
+}
