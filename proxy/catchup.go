@@ -29,10 +29,10 @@ type catchupItem struct {
 // catchupBuffer is how many events a private run may be ahead of its client.
 const catchupBuffer = 64
 
-// catchUp starts a private run after the given id, for a client that gets the
-// events of key to. The caller drains items until it is closed or calls stop,
-// and in any case calls stop.
-func (s *stream) catchUp(ctx context.Context, id, to string) *catchup {
+// catchUp starts a private run after the given id, for the client that sits
+// there. The caller drains items until it is closed or calls stop, and in any
+// case calls stop.
+func (s *seat) catchUp(ctx context.Context, id string) *catchup {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &catchup{
 		items:  make(chan catchupItem, catchupBuffer),
@@ -41,8 +41,8 @@ func (s *stream) catchUp(ctx context.Context, id, to string) *catchup {
 	}
 	after, skip := mapping.Join(id)
 	p := &privateRun{
-		refiner: newRefiner(s.endpoint.Route, s.vars), stream: s,
-		sampled: s.sampled(), items: c.items, prev: after, skip: skip, to: to,
+		refiner: newRefiner(s.endpoint.Route, s.vars), at: s,
+		sampled: s.sampled(), items: c.items, prev: after, skip: skip,
 	}
 	go func() {
 		defer close(c.items)
@@ -61,12 +61,11 @@ func (c *catchup) stop() {
 // privateRun is the receiving end of a private run.
 type privateRun struct {
 	*refiner
-	stream  *stream
+	at      *seat
 	sampled zerolog.Logger
 	items   chan<- catchupItem
 	prev    adapters.Position
-	skip    int    // events of the first message that the client has already
-	to      string // the key of the events that the client gets
+	skip    int // parts of the first message that the client has already
 }
 
 func (p *privateRun) emit(ctx context.Context, e adapters.Event) error {
@@ -78,7 +77,7 @@ func (p *privateRun) emit(ctx context.Context, e adapters.Event) error {
 	case e.Live:
 		return p.send(ctx, catchupItem{at: string(e.Position), live: true})
 	case e.Gap != nil:
-		return p.gap(ctx, &feed.Gap{Reason: e.Gap.Reason, Requested: string(prev), Resumed: string(e.Position), Lost: p.stream.endpoint.share(e.Gap.Lost)})
+		return p.gap(ctx, &feed.Gap{Reason: e.Gap.Reason, Requested: string(prev), Resumed: string(e.Position), Lost: p.at.endpoint.share(e.Gap.Lost)})
 	}
 	events, err := p.refine(ctx, &e, prev)
 	skip := p.skip
@@ -116,17 +115,17 @@ func partOf(e *mapping.Event) int {
 }
 
 // isFor reports whether the client gets events of this key.
-func (p *privateRun) isFor(key string) bool { return p.route.matcher == nil || key == p.to }
+func (p *privateRun) isFor(key string) bool { return p.route.matcher == nil || key == p.at.to }
 
 // refuse tells the client of an event that can't be delivered, if it may have
 // been for it.
 func (p *privateRun) refuse(ctx context.Context, e *adapters.Event, prev adapters.Position, err error) error {
-	g := p.stream.refused(e, prev, err, p.sampled)
+	g := p.at.refused(e, prev, err, p.sampled)
 	refused, ok := errors.AsType[*refusal](err)
 	switch {
 	case !ok || !refused.keyed:
-		g.Lost = p.stream.endpoint.share(g.Lost)
-	case refused.to != p.to:
+		g.Lost = p.at.endpoint.share(g.Lost)
+	case refused.to != p.at.to:
 		return nil
 	}
 	return p.gap(ctx, &g)
@@ -139,7 +138,7 @@ func (p *privateRun) gap(ctx context.Context, g *feed.Gap) error {
 // pass lets the client know of a place that it has reached without an event,
 // if that brings it into the feed.
 func (p *privateRun) pass(ctx context.Context, at string) error {
-	if _, joins := p.stream.feeds.After(p.to, at); at == "" || !joins {
+	if _, joins := p.at.feed.After(at); at == "" || !joins {
 		return nil
 	}
 	return p.send(ctx, catchupItem{at: at})

@@ -129,7 +129,7 @@ func (c *client) begin(ctx context.Context) departure {
 		}
 		return ""
 	}
-	if cursor, ok := c.feeds.After(c.to, c.requested); ok {
+	if cursor, ok := c.feed.After(c.requested); ok {
 		c.cursor = cursor
 		return ""
 	}
@@ -248,28 +248,30 @@ func (c *client) startFromState() {
 	if !c.waiting {
 		return
 	}
-	if cursor, ok := c.feeds.After(c.to, c.requested); ok && c.requested != "" {
+	if cursor, ok := c.feed.After(c.requested); ok && c.requested != "" {
 		c.cursor, c.waiting = cursor, false
 		return
 	}
 	if c.fromPieces() && !c.settled.Load() {
 		return
 	}
-	if _, _, complete, ok := c.feed.Latest(feed.Cursor{}, nil); ok && !complete && c.endpoint.matcher != nil && c.can.Replayable {
-		c.waiting, c.lacking = false, true
-		return
-	}
 	c.waiting = !c.jump(feed.Cursor{})
 }
 
 // jump writes the newest event of each key after the place from, and moves
-// the cursor behind it, unless there is nothing to go on from.
+// the cursor behind it, unless there is nothing to go on from. If the feed has
+// given up some of what a new client begins with, and the source has it, the
+// client is left lacking.
 func (c *client) jump(from feed.Cursor) bool {
 	entries, next, complete, ok := c.feed.Latest(from, nil)
-	if !ok {
+	switch {
+	case !ok:
 		return false
-	}
-	if !complete {
+	case complete:
+	case from == feed.Cursor{} && c.endpoint.matcher != nil && c.can.Replayable:
+		c.lacking = true
+		return true
+	default:
 		c.announce(&feed.Gap{Reason: adapters.LostOverflow, Requested: c.id, Lost: -1})
 	}
 	c.write(entries)

@@ -31,10 +31,7 @@ type feeds interface {
 	Acquire(key string) *feed.Log
 	Release(key string)
 
-	// After, Marked and Expired are those of the log of key, which may know
-	// less by itself.
-	After(key, id string) (feed.Cursor, bool)
-	Marked(key string, c feed.Cursor) string
+	// Expired is that of the log of key, which may know less by itself.
 	Expired(key, id string) *feed.OverrunError
 }
 
@@ -94,12 +91,6 @@ func (f oneFeed) Acquire(string) *feed.Log { return f.Log }
 
 // Release does nothing: the log stays for as long as the stream is open.
 func (f oneFeed) Release(string) {}
-
-// After is [feed.Log.After].
-func (f oneFeed) After(_, id string) (feed.Cursor, bool) { return f.Log.After(id) }
-
-// Marked is [feed.Log.Marked].
-func (f oneFeed) Marked(_ string, c feed.Cursor) string { return f.Log.Marked(c) }
 
 // Expired is [feed.Log.Expired].
 func (f oneFeed) Expired(_, id string) *feed.OverrunError { return f.Log.Expired(id) }

@@ -56,7 +56,7 @@ func (c *client) markLive() {
 		return
 	}
 	if c.id == "" {
-		c.id = c.feeds.Marked(c.to, c.cursor) // so that it can come back to here
+		c.id = c.feed.Marked(c.cursor) // so that it can come back to here
 	}
 	var d liveData
 	if age, ok := c.age(); ok && c.can.Stateful {

@@ -75,6 +75,8 @@ func (c *client) replayState(ctx context.Context) departure {
 		return why
 	case ctx.Err() != nil:
 		return leftGone
+	case end == nil:
+		return c.end()
 	}
 	c.log.Warn().Err(end).Msg("replay of the state failed")
 	return leftReplay
@@ -95,7 +97,7 @@ var errJoined = errors.New("joined the feed")
 // replayFrom runs the source once, until the client leaves or the run has
 // ended: with errJoined, or as Run says.
 func (c *client) replayFrom(ctx context.Context, id string) (why departure, end error) {
-	run := c.catchUp(ctx, id, c.to)
+	run := c.catchUp(ctx, id)
 	defer run.stop()
 	for {
 		if c.out.flush() != nil {
@@ -131,8 +133,8 @@ func (c *client) take(item catchupItem) (joined bool) {
 	if at == "" {
 		return false // a gap
 	}
-	cursor, joined := c.feeds.After(c.to, at)
-	if !joined && item.live && !c.endpoint.mapping.Splits() {
+	cursor, joined := c.feed.After(at)
+	if !joined && item.live && c.endpoint.order != nil && !c.endpoint.mapping.Splits() {
 		// Nothing is to come up to there, and the feed may not be as far. (The
 		// ids of parts of a message don't say whether it is behind a place.)
 		if cursor, joined = c.feed.Beyond(at); joined {

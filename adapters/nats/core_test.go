@@ -298,6 +298,9 @@ func TestCoreFlood(t *testing.T) {
 			var mu sync.Mutex
 			delivered, lost, last := 0, int64(0), 0
 			wrong := ""
+			// The source is held up until four times as much was published.
+			pace := make(chan struct{}, count)
+			free := sync.OnceFunc(func() { close(pace) })
 			r := start(t, open(t, f, nil), "", func(e adapters.Event) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -312,16 +315,23 @@ func TestCoreFlood(t *testing.T) {
 					wrong = fmt.Sprintf("got %d after %d, with %d delivered and %d announced as missing", n, last, delivered, lost)
 				}
 				last = n
-				if n%64 == 0 {
-					time.Sleep(20 * time.Microsecond)
+				if delivered%64 == 0 {
+					mu.Unlock()
+					<-pace
+					mu.Lock()
 				}
 			})
+			t.Cleanup(free)
 			r.awaitLive()
 			nc := srv.Connect(t)
 			for i := 1; i <= count; i++ {
 				publish(t, nc, [...]string{"flood.a", "flood.b"}[i%2], strconv.Itoa(i))
+				if i%256 == 0 {
+					pace <- struct{}{}
+				}
 			}
 			flush(t, nc)
+			free()
 			await(t, "everything", func() bool {
 				mu.Lock()
 				defer mu.Unlock()

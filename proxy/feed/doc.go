@@ -71,7 +71,7 @@
 //
 //   - The newest place is that of the newest event of any key, or mark. A
 //     client that waits for an event of its key may take it for its own
-//     ([Keyed.Marked]), so that it comes back with an id that is as new as can
+//     ([Log.Marked]), so that it comes back with an id that is as new as can
 //     be. With an order, or with the numbers that the Keyed gives to events,
 //     which have one, it then has a place for as long as none of its own
 //     events behind that are lost. Without an order it has one until anything

@@ -9,7 +9,8 @@ import "time"
 // missed nothing of the key. If a state may have been among what was given
 // up, that which the log gives isn't complete.
 //
-// The log is for reading.
+// The log is for reading. Its newest place, for [Log.After] and [Log.Marked],
+// is that of all keys.
 func (k *Keyed) Acquire(key string) *Log {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -40,38 +41,6 @@ func (k *Keyed) Release(key string) {
 	kl.log.setIdle(true)
 	k.idle.release(kl)
 	k.giveUp(time.Now())
-}
-
-// After is [Log.After] of the log of key, which somebody has to have acquired:
-// with none at hand there is no place. Its newest place is that of all keys.
-// So with Log.Compare every id between the log's floor and that has a place;
-// without, there is one for the ids of the log's own events and for the newest
-// place itself, unless a gap follows it.
-func (k *Keyed) After(key, id string) (Cursor, bool) {
-	if l := k.log(key); l != nil {
-		return l.After(id)
-	}
-	return Cursor{}, false
-}
-
-// Marked returns the id of the newest place of all keys, of an event or a
-// mark, if c is the place after the newest entry of key, so that one who waits
-// there has an id that is as new as can be; "" otherwise.
-func (k *Keyed) Marked(key string, c Cursor) string {
-	if l := k.log(key); l != nil {
-		return l.Marked(c)
-	}
-	return ""
-}
-
-// log returns the log of key, or nil if it isn't at hand.
-func (k *Keyed) log(key string) *Log {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if kl := k.keys[key]; kl != nil {
-		return &kl.log
-	}
-	return nil
 }
 
 // Expired reports whether id is a number that this Keyed gave to an event,
