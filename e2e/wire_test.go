@@ -15,6 +15,9 @@ type wire struct {
 	target  string // host:port
 	room    int    // bytes that the sockets of a connection may hold each way; 0: as the system likes
 
+	// tap, if not nil, is given what clients send, in the pieces that come.
+	tap func(text []byte)
+
 	mu     sync.Mutex
 	open   map[*net.TCPConn]bool
 	passes chan struct{} // closed while bytes pass
@@ -24,11 +27,19 @@ type wire struct {
 // hides that the one who reads is slow, so there may be little room for it.
 func newWire(tb testing.TB, target string, room int) *wire {
 	tb.Helper()
+	w := &wire{target: target, room: room}
+	w.start(tb)
+	return w
+}
+
+// start listens, and passes connections on until the test ends.
+func (w *wire) start(tb testing.TB) {
+	tb.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w := &wire{address: ln.Addr().String(), target: target, room: room, open: map[*net.TCPConn]bool{}, passes: make(chan struct{})}
+	w.address, w.open, w.passes = ln.Addr().String(), map[*net.TCPConn]bool{}, make(chan struct{})
 	close(w.passes)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
@@ -47,7 +58,6 @@ func newWire(tb testing.TB, target string, room int) *wire {
 		w.cut()
 		running.Wait()
 	})
-	return w
 }
 
 // cut breaks all connections, without a good-bye.
@@ -94,13 +104,14 @@ func (w *wire) pass(ctx context.Context, down *net.TCPConn) {
 	}
 	defer w.forget(down, up)
 	var both sync.WaitGroup
-	both.Go(func() { w.copy(ctx, up, down) })
-	both.Go(func() { w.copy(ctx, down, up) })
+	both.Go(func() { w.copy(ctx, up, down, w.tap) })
+	both.Go(func() { w.copy(ctx, down, up, nil) })
 	both.Wait()
 }
 
 // copy passes bytes on until one of the ends has closed, and closes the other.
-func (w *wire) copy(ctx context.Context, to, from *net.TCPConn) {
+// tap may be nil.
+func (w *wire) copy(ctx context.Context, to, from *net.TCPConn, tap func([]byte)) {
 	defer to.Close()
 	if w.room > 0 {
 		_, _ = from.SetReadBuffer(w.room), to.SetWriteBuffer(w.room)
@@ -112,6 +123,9 @@ func (w *wire) copy(ctx context.Context, to, from *net.TCPConn) {
 		case <-w.passable():
 		case <-ctx.Done():
 			return
+		}
+		if n > 0 && tap != nil {
+			tap(buf[:n])
 		}
 		if n > 0 {
 			if _, err := to.Write(buf[:n]); err != nil {
