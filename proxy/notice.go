@@ -47,8 +47,8 @@ func (c *client) tell(state sourceState) {
 // markLive notes that the client has received all there was, and tells it so
 // if the route says to.
 func (c *client) markLive() {
-	if c.caughtUp || c.waiting || c.condition.Load().state == sourceStarting || !c.settled.Load() {
-		return // in the last cases nobody knows yet
+	if c.caughtUp || c.waiting || !c.settled.Load() {
+		return // in the last case nobody knows yet
 	}
 	c.caughtUp = true
 	marker := c.endpoint.LiveMarker

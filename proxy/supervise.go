@@ -137,9 +137,6 @@ func (r *sourceRun) emit(e adapters.Event) error {
 	}
 	if r.heard.IsZero() {
 		r.heard = time.Now()
-		if e.Live {
-			r.feeds.Mark(string(e.Position)) // before clients hear that it is well
-		}
 		if state := r.condition.Load(); state.state != sourceFresh {
 			r.become(sourceFresh, state.reason)
 		}
