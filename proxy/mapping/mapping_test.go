@@ -188,3 +188,22 @@ func BenchmarkApply(b *testing.B) {
 		}
 	}
 }
+
+// Expressions that look at what comes with a message, and not at its payload,
+// work on any payload.
+func TestPayloadOfAnyKind(t *testing.T) {
+	m, err := Compile(defaulted(Spec{Type: `$subject | split(".") | last`, Where: `$headers.H == "a"`}), `"\($key)/\($subject)"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := m.Apply(t.Context(), &adapters.Event{
+		Key: "k", Data: []byte("\xff no JSON"),
+		Headers: map[string][]string{"H": {"a"}}, Meta: map[string]any{"subject": "orders.42.placed"},
+	}, "", Scope{}, nil)
+	if err != nil || len(out) != 1 {
+		t.Fatalf("got %d events, error %v; want one", len(out), err)
+	}
+	if e := out[0]; e.Type != "placed" || e.To != "k/orders.42.placed" || e.Key != e.To || string(e.Data) != "\xff no JSON" {
+		t.Errorf("got type %q, to %q, key %q, data %q; want placed, k/orders.42.placed twice, and the payload as it was", e.Type, e.To, e.Key, e.Data)
+	}
+}
