@@ -54,9 +54,19 @@ type Capabilities struct {
 
 	// Compare returns the order of two positions: negative if a is before b,
 	// 0 if they are the same place, positive if a is behind b. ok is false if
-	// one of them is malformed, or if they belong to different incarnations
-	// of the upstream. It is nil if positions have no order that one can see.
+	// one of them is malformed, if they belong to different incarnations of
+	// the upstream, or, where sources are Partitioned, if neither is before
+	// the other. It is nil if positions have no order that one can see.
 	Compare func(a, b Position) (order int, ok bool)
+
+	// Partitioned: the upstream is several logs, each with an order of its
+	// own, and a position is a place in all of them. Two Runs may deliver the
+	// events of different logs in different orders, so that positions of one
+	// Run need not have an order to those of another. The position a is
+	// before b if whoever is at b has all that one at a has, and the event
+	// right before b, which one at a lacks. Sources are [Replayer]s. Implies
+	// Replayable and Compare.
+	Partitioned bool
 
 	// Selects: what a Run without a position delivers before its first Live
 	// notice is a selection, such as the newest event of each key, so that it
@@ -130,6 +140,18 @@ type Seeker interface {
 	// can help: the place of the oldest event at hand if they are all later,
 	// and that of the newest if none is. Errors are those of Run.
 	Seek(ctx context.Context, t time.Time) (Position, error)
+}
+
+// A Replayer is a source that can deliver what lies between two places. It is
+// how a client whose position is none of those that the shared Run has passed
+// is brought to one of them.
+type Replayer interface {
+	// Replay delivers every event that one who is at until has and one who is
+	// at after lacks, each with a position between the two, and returns nil.
+	// It emits no Live notice. An empty after means what it means to Run.
+	// until is the position of an event or a notice of this source, and after
+	// is not behind it. Errors are those of Run.
+	Replay(ctx context.Context, after, until Position, emit func(Event) error) error
 }
 
 // A Reporter is a source that can say how it is doing, at any time and
