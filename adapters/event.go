@@ -50,6 +50,11 @@ type Event struct {
 	// it is not valid UTF-8 the route has to say how it is to be encoded.
 	Data []byte
 
+	// Null says that the message has no payload at all, as a record of a
+	// Kafka topic that takes its key away. Expressions see null in its place,
+	// and Data is what stands for it as long as none makes another.
+	Null bool
+
 	// Key groups the events that replace one another: the newest event of a
 	// key stands for the earlier ones. Empty is a key like any other.
 	Key string

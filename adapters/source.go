@@ -63,10 +63,14 @@ type Capabilities struct {
 	// own, and a position is a place in all of them. Two Runs may deliver the
 	// events of different logs in different orders, so that positions of one
 	// Run need not have an order to those of another. The position a is
-	// before b if whoever is at b has all that one at a has, and the event
-	// right before b, which one at a lacks. Sources are [Replayer]s. Implies
-	// Replayable and Compare.
+	// before b if whoever is at b has all that one at a has, and more; in
+	// that, the event right before b may be one that both have. Sources are
+	// [Replayer]s. Implies Replayable, Compare and Before.
 	Partitioned bool
+
+	// Before returns the place right before the event that p is the position
+	// of; ok is false if p is malformed or not the position of an event.
+	Before func(p Position) (before Position, ok bool)
 
 	// Selects: what a Run without a position delivers before its first Live
 	// notice is a selection, such as the newest event of each key, so that it

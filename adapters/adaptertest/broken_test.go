@@ -24,14 +24,38 @@ type fault struct {
 	fails string
 }
 
+// A broken upstream is one with a fault.
+type broken struct {
+	name, fails string
+	harness     Harness
+	start       func(tb testing.TB, made int) *Upstream
+}
+
+func (f fault) broken() broken {
+	return broken{f.name, f.fails, logHarness(f.form), func(tb testing.TB, made int) *Upstream {
+		tb.Helper()
+		l := &Log{Name: fmt.Sprint("log", made), Form: f.form}
+		u := upstreamOf(l)
+		f.inject(tb, u, l)
+		return u
+	}}
+}
+
 // TestBroken sees every check fail on sources that break its promise, and
 // every other check pass on them.
 func TestBroken(t *testing.T) {
 	caught := make(map[string]bool)
+	var all []broken
 	for _, f := range slices.Concat(
 		deliveryFaults(), overflowFaults(), keyFaults(), emitFaults(), runFaults(),
 		positionFaults(), compareFaults(), seekFaults(), lostFaults(), failureFaults(), openFaults(),
 	) {
+		all = append(all, f.broken())
+	}
+	for _, f := range slices.Concat(replayFaults(), replayStopFaults(), replayLostFaults(), mergeFaults(), growFaults()) {
+		all = append(all, f.broken())
+	}
+	for _, f := range all {
 		caught[strings.Fields(f.fails)[0]] = true
 		t.Run(strings.ReplaceAll(f.name, " ", "-"), func(t *testing.T) {
 			want := strings.Fields(f.fails)
@@ -86,30 +110,35 @@ func TestUnbroken(t *testing.T) {
 			})
 		}, ""},
 	} {
-		_, messages := failures(t, f)
-		for check, message := range messages {
-			t.Errorf("%s: got %q failed, want it to pass: %s", f.name, check, message)
-		}
+		unbroken(t, f.broken())
+	}
+	for name, form := range partitionedForms() {
+		unbroken(t, partitionFault{name, form, func(testing.TB, *Upstream, *topic) {}, ""}.broken())
 	}
 }
 
-// failures returns the names of the checks that fail on f, and for each the
+func unbroken(t *testing.T, b broken) {
+	t.Helper()
+	_, messages := failures(t, b)
+	for check, message := range messages {
+		t.Errorf("%s: got %q failed, want it to pass: %s", b.name, check, message)
+	}
+}
+
+// failures returns the names of the checks that fail on b, and for each the
 // first thing it had to say. Each runs in a bubble of its own, so that what
 // waits in vain takes no time.
-func failures(t *testing.T, f fault) (names []string, messages map[string]string) {
+func failures(t *testing.T, b broken) (names []string, messages map[string]string) {
 	t.Helper()
-	h := logHarness(f.form)
+	h := b.harness
 	messages = make(map[string]string)
 	for _, c := range checks() {
 		synctest.Test(t, func(t *testing.T) {
-			var logs int
+			var made int
 			h.Start = func(tb testing.TB) *Upstream {
 				tb.Helper()
-				logs++
-				l := &Log{Name: fmt.Sprint("log", logs), Form: f.form}
-				u := upstreamOf(l)
-				f.inject(tb, u, l)
-				return u
+				made++
+				return b.start(tb, made)
 			}
 			if !c.applies(h, h.Start(t)) {
 				return
@@ -171,6 +200,12 @@ type seeking struct {
 	seekFunc
 }
 
+// replaying is one that can replay as well.
+type replaying struct {
+	seeking
+	replayFunc
+}
+
 // A faulty factory differs from the one within in what is set.
 type faulty struct {
 	adapters.Factory
@@ -221,7 +256,11 @@ func faultySource(u *Upstream, replace func(run runFunc, seek seekFunc) adapters
 		if s, ok := src.(adapters.Seeker); ok {
 			seek = s.Seek
 		}
-		return replace(src.Run, seek), nil
+		made := replace(src.Run, seek)
+		if r, ok := src.(adapters.Replayer); ok {
+			return replaying{made.(seeking), r.Replay}, nil
+		}
+		return made, nil
 	})
 }
 

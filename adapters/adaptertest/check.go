@@ -80,6 +80,13 @@ func checks() []check {
 		{"seek", func(p profile) bool { return p.Seekable }, checkSeek},
 		{"seek-error", func(p profile) bool { return p.Seekable }, checkSeekError},
 
+		{"replay", func(p profile) bool { return p.Partitioned }, checkReplay},
+		{"replay-stop", func(p profile) bool { return p.Partitioned }, checkReplayStop},
+		{"replay-lost", func(p profile) bool { return p.Partitioned }, checkReplayLost},
+		{"merge", func(p profile) bool { return p.Partitioned }, checkMerge},
+		{"before", func(p profile) bool { return p.Partitioned }, checkBefore},
+		{"grow", func(p profile) bool { return p.Partitioned && p.Grow != nil }, checkGrow},
+
 		{"lost-malformed", nil, checkLostMalformed},
 		{"lost-foreign", profile.resumes, checkLostForeign},
 		{"lost-expired", func(p profile) bool { return p.Replayable && p.Expire != nil }, checkLostExpired},

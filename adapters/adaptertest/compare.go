@@ -7,7 +7,8 @@ import (
 )
 
 // checkCompare: positions are ordered as they are delivered, and those that
-// are not of one incarnation of one upstream have no order.
+// are not of one incarnation of one upstream have no order. Of a Partitioned
+// source those that several Runs deliver are ordered by what one has there.
 func checkCompare(t *trial) {
 	if !t.Positions {
 		t.Errorf("got Capabilities with Compare alone, want Positions as well")
@@ -15,10 +16,7 @@ func checkCompare(t *trial) {
 	const last = 2*few + 1 // so that numbers differ in length
 	s := t.run(t.open(), "", nil)
 	t.awaitLive(s)
-	for i := 1; i <= last; i++ {
-		t.publish(i, i)
-		t.expect(s, i, i)
-	}
+	t.publishInTurn(s, 1, last)
 	got := t.stop(s)
 	t.checkOrderOf(got, "")
 	first := events(got)[0].Position
@@ -31,6 +29,11 @@ func checkCompare(t *trial) {
 		s := t.run(t.open(), "", nil)
 		t.awaitLive(s)
 		t.checkOrderOf(t.stop(s), "a Run that begins with states: ")
+	}
+	if t.Partitioned {
+		other := newTrial(t.tb, t.Harness, t.start)
+		defer other.stopAll()
+		other.checkPartialOrder()
 	}
 
 	for _, p := range malformed() {

@@ -7,10 +7,7 @@ func checkDeletion(t *trial) {
 	const victim = 2
 	s := t.run(t.open(), "", nil)
 	t.awaitLive(s)
-	for i := 1; i <= few; i++ {
-		t.publish(i, i)
-		t.expect(s, i, i)
-	}
+	t.publishInTurn(s, 1, few)
 	t.delete(victim)
 	key := t.key(victim)
 	got := t.await(s, "the deletion of key "+key, func(got []record) bool { return len(only(deletion, got)) > 0 })

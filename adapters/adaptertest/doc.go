@@ -35,6 +35,8 @@
 //   - replayable only: "concurrent";
 //   - with [adapters.Capabilities.Compare]: "compare"; if Seekable: "seek"
 //     and "seek-error", which go by [adapters.Event.Time];
+//   - with [adapters.Capabilities.Partitioned]: "replay", "replay-stop",
+//     "replay-lost", "merge" and "before"; with [Upstream.Grow], "grow";
 //   - with [Upstream.Key], "keys"; with [Upstream.Expire], "lost-expired";
 //     with [Upstream.Recreate], "lost-recreated"; with [Upstream.Delete],
 //     "deletion"; with [Upstream.Overflow], "overflow"; with [Upstream.Fail],
@@ -59,6 +61,15 @@
 //     any replayable source; one that has expired is lost if a key's newest
 //     event has gone with it, and otherwise may be.
 //
+// A source that is [adapters.Capabilities.Partitioned] delivers the numbers of
+// one key in order, and those of several partitions in any order, which may be
+// another for each Run. The suite publishes in turn where a position has to
+// stand for all numbers up to its own; where Runs are to differ, it holds some
+// up until there is something to choose from. What it knows of a position is
+// what the Run that gave it had delivered: Compare and Replay have to agree
+// with that. So the harness's upstream should hold nothing that takes up a
+// place and is never delivered, such as the markers of transactions.
+//
 // A source that has state may spread a change over several events: those
 // without State are steps to the one that has it, which has to follow before
 // anything else does. They stand for no number, and have a position of their
@@ -78,6 +89,7 @@
 //
 // # The reference
 //
-// [Log] is an upstream in memory that passes the suite in each of its forms.
-// It serves tests of what is built upon sources.
+// [Log] is an upstream in memory that passes the suite in each of its forms,
+// and so is [Partitions], of sources that are Partitioned. They serve tests of
+// what is built upon sources.
 package adaptertest

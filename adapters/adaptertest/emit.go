@@ -149,10 +149,7 @@ func checkOwn(t *trial) {
 	src := t.open()
 	s := t.run(src, "", scribble)
 	t.awaitLive(s)
-	for i := 1; i <= few; i++ {
-		t.publish(i, i)
-		t.expect(s, i, i)
-	}
+	t.publishInTurn(s, 1, few)
 	first := events(t.stop(s))[0]
 	if !t.resumes() {
 		return

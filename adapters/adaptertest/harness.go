@@ -56,11 +56,17 @@ type Upstream struct {
 
 	// Key tells which key number i is published to, as the source is to give
 	// it in Event.Key. Sources that are Replayable, Stateful and Keyed need
-	// it, since it says which numbers have been replaced.
+	// it, since it says which numbers have been replaced. If sources are
+	// Partitioned, the numbers should go to several keys in several
+	// partitions, those of one key to one.
 	Key func(i int) string
 
 	// Delete deletes the key that number i was published to.
 	Delete func(ctx context.Context, i int) error
+
+	// FromStart says that one whose position says nothing to the source goes
+	// on where one begins that has none, and not with the oldest event.
+	FromStart bool
 
 	// Compacts says that the upstream may drop a state as soon as its key
 	// has a newer one, so that a source gets it only if it is in time.
@@ -70,6 +76,10 @@ type Upstream struct {
 	// without a position, with all the states that are at hand, and not just
 	// with the newest of each key.
 	History bool
+
+	// Grow adds a partition to the upstream. Of every few numbers published
+	// from then on, at least one has to go to it, with a key of its own.
+	Grow func(ctx context.Context) error
 
 	// Overflow publishes the numbers from first on, to one key, until some
 	// of them must be lost to a source that is held up in emit all the while.

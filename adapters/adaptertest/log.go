@@ -3,7 +3,6 @@ package adaptertest
 import (
 	"maps"
 	"slices"
-	"sync"
 
 	"sidestream/adapters"
 )
@@ -39,21 +38,17 @@ type Log struct {
 	Name string
 	Form Form
 
-	// What follows is guarded by mu. Events are numbered from 1 in each
+	life
+
+	// What follows is guarded by life.mu. Events are numbered from 1 in each
 	// incarnation: events[i] is number expired+i+1. One that was dropped is a
 	// Gap of 1 in its place.
-	mu          sync.Mutex
 	incarnation int
 	expired     int
 	events      []adapters.Event
 	steps       map[int][]adapters.Event // to the event with this number, without State
 	newest      map[string]int           // in a Bucket: number of each key's newest event
 	compacted   int                      // up to here, what is not the newest of its key is gone
-	failure     error
-	stalled     bool
-	ended       bool
-	running     int
-	changed     chan struct{} // closed and forgotten at each change; nil if nobody waits
 }
 
 // Append adds events. It sets their positions, and in the forms with state
@@ -137,45 +132,6 @@ func (l *Log) Recreate() {
 		l.incarnation++
 		l.expired, l.events, l.steps, l.newest, l.compacted = 0, nil, nil, nil, 0
 	})
-}
-
-// Fail makes every Run return err, those under way and those to come, until
-// Recover.
-func (l *Log) Fail(err error) { l.change(func() { l.failure = err }) }
-
-// Stall makes every Run wait before it does anything more, until Recover.
-func (l *Log) Stall() { l.change(func() { l.stalled = true }) }
-
-// Recover undoes Fail and Stall.
-func (l *Log) Recover() { l.change(func() { l.failure, l.stalled = nil, false }) }
-
-// End ends the log for good: a Run that has delivered all returns nil.
-func (l *Log) End() { l.change(func() { l.ended = true }) }
-
-// Running returns the number of Runs under way.
-func (l *Log) Running() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.running
-}
-
-// change calls f with the log locked and wakes those that wait for a change.
-func (l *Log) change(f func()) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	f()
-	if l.changed != nil {
-		close(l.changed)
-		l.changed = nil
-	}
-}
-
-// wait returns a channel that is closed at the next change.
-func (l *Log) wait() <-chan struct{} {
-	if l.changed == nil {
-		l.changed = make(chan struct{})
-	}
-	return l.changed
 }
 
 // add appends e, which passes to the log.

@@ -1,14 +1,11 @@
 package adaptertest
 
 import (
-	"errors"
 	"maps"
 	"slices"
 
 	"sidestream/adapters"
 )
-
-var errEnded = errors.New("the log has ended")
 
 // A cursor is one Run's place in a log.
 type cursor struct {

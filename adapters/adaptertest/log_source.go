@@ -2,7 +2,6 @@ package adaptertest
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"sidestream/adapters"
@@ -34,10 +33,8 @@ func (f logFactory) Capabilities() adapters.Capabilities {
 
 // Open implements [adapters.Factory].
 func (f logFactory) Open(vars adapters.Vars, _ adapters.Env) (adapters.Source, error) {
-	for name := range vars {
-		if _, err := vars.Segment(name); err != nil {
-			return nil, err
-		}
+	if err := checkVars(vars); err != nil {
+		return nil, err
 	}
 	if f.log.replays() {
 		return seekableLog{logSource(f)}, nil
@@ -45,33 +42,23 @@ func (f logFactory) Open(vars adapters.Vars, _ adapters.Env) (adapters.Source, e
 	return logSource(f), nil
 }
 
+// checkVars holds the values of variables to the rules of
+// [adapters.Vars.Segment].
+func checkVars(vars adapters.Vars) error {
+	for name := range vars {
+		if _, err := vars.Segment(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 type logSource struct{ log *Log }
 
 // Run implements [adapters.Source].
 func (s logSource) Run(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) error {
-	s.log.change(func() { s.log.running++ })
-	defer s.log.change(func() { s.log.running-- })
 	c := cursor{log: s.log, after: after}
-	for {
-		event, wait, err := c.next()
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case errors.Is(err, errEnded):
-			return nil
-		case err != nil:
-			return err
-		case event != nil:
-			if err := emit(*event); err != nil {
-				return err
-			}
-			continue
-		}
-		select {
-		case <-wait:
-		case <-ctx.Done():
-		}
-	}
+	return s.log.deliver(ctx, c.next, emit)
 }
 
 // A seekableLog is the source of a log that can be read from any place.
@@ -80,19 +67,7 @@ type seekableLog struct{ logSource }
 // Seek implements [adapters.Seeker]. It goes by the times that the log's
 // events were given; those that were given none are earlier than any.
 func (s seekableLog) Seek(ctx context.Context, t time.Time) (adapters.Position, error) {
-	for {
-		place, wait, err := s.log.seek(t)
-		switch {
-		case ctx.Err() != nil:
-			return "", ctx.Err()
-		case wait == nil:
-			return place, err
-		}
-		select {
-		case <-wait:
-		case <-ctx.Done():
-		}
-	}
+	return s.log.find(ctx, func() (adapters.Position, <-chan struct{}, error) { return s.log.seek(t) })
 }
 
 // seek returns the place before the first event dated t or later, or, while

@@ -25,7 +25,28 @@ func checkLostMalformed(t *trial) {
 		t.fill(few)
 	}
 	for _, after := range malformed() {
+		if t.FromStart {
+			t.fromStart(after)
+			continue
+		}
 		t.unknown(after, few)
+	}
+}
+
+// fromStart checks that one with a position that is lost is told to go on
+// where one begins that has none.
+func (t *trial) fromStart(after adapters.Position) {
+	t.Helper()
+	err := t.isLost(t.run(t.open(), after, nil), after)
+	var first [2][]string
+	for i, from := range []adapters.Position{"", err.Resume} {
+		s := t.run(t.open(), from, nil)
+		t.awaitLive(s)
+		first[i] = numbers(events(t.stop(s)))
+		slices.Sort(first[i])
+	}
+	if !slices.Equal(first[0], first[1]) {
+		t.Errorf("Run after Resume %q: got %v, want what a Run without a position begins with, %v", err.Resume, first[1], first[0])
 	}
 }
 
@@ -128,7 +149,29 @@ func checkLostRecreated(t *trial) {
 // from first to last. It returns what Run said.
 func (t *trial) lost(after adapters.Position, first, last int) *adapters.PositionLostError {
 	t.Helper()
-	s := t.run(t.open(), after, nil)
+	return t.saysLost(t.run(t.open(), after, nil), after, first, last)
+}
+
+// saysLost is lost for what was started after the given position.
+func (t *trial) saysLost(s *session, after adapters.Position, first, last int) *adapters.PositionLostError {
+	t.Helper()
+	lost := t.isLost(s, after)
+	if t.Replayable {
+		s := t.run(t.open(), lost.Resume, nil)
+		t.expect(s, first, last)
+		for _, r := range events(t.stop(s)) {
+			if r.number < first {
+				t.Errorf("Run after Resume %q: got number %d, want none before %d", lost.Resume, r.number, first)
+			}
+		}
+	}
+	return lost
+}
+
+// isLost checks that s says at once that the position is lost that it was given,
+// and returns what it says.
+func (t *trial) isLost(s *session, after adapters.Position) *adapters.PositionLostError {
+	t.Helper()
 	err := t.awaitReturn(s, patience, "it was given a position that is lost")
 	if got, _ := s.emitted(); len(got) > 0 {
 		t.Errorf("Run after %.40q: got %v, want nothing but an error", after, numbers(got))
@@ -147,14 +190,6 @@ func (t *trial) lost(after adapters.Position, first, last int) *adapters.Positio
 		t.Errorf("Run after %.40q: got Resume %q from a source that is not replayable, want none", after, lost.Resume)
 	case t.Replayable && (lost.Resume == "" || !lost.Resume.Valid()):
 		t.Fatalf("Run after %.40q: got Resume %q, want a valid position", after, lost.Resume)
-	case t.Replayable:
-		s := t.run(t.open(), lost.Resume, nil)
-		t.expect(s, first, last)
-		for _, r := range events(t.stop(s)) {
-			if r.number < first {
-				t.Errorf("Run after Resume %q: got number %d, want none before %d", lost.Resume, r.number, first)
-			}
-		}
 	}
 	return lost
 }

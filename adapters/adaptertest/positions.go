@@ -13,10 +13,7 @@ func checkPositions(t *trial) {
 	}
 	s := t.run(t.open(), "", nil)
 	t.awaitLive(s)
-	for i := 1; i <= few; i++ {
-		t.publish(i, i)
-		t.expect(s, i, i)
-	}
+	t.publishInTurn(s, 1, few)
 	got := t.stop(s)
 	t.checkTokens(got)
 	if !t.resumes() {

@@ -8,8 +8,7 @@ func checkAgain(t *trial) {
 	src := t.open()
 	s := t.run(src, "", nil)
 	t.awaitLive(s)
-	t.publish(1, few)
-	t.expect(s, 1, few)
+	t.publishInTurn(s, 1, few)
 	got := events(t.stop(s))
 	newest := got[len(got)-1]
 	for _, r := range got {
@@ -79,8 +78,7 @@ func checkConcurrent(t *trial) {
 	src := t.open()
 	live := t.run(src, "", nil)
 	t.awaitLive(live)
-	t.publish(1, few)
-	t.expect(live, 1, few)
+	t.publishInTurn(live, 1, few)
 	got, _ := live.emitted()
 	positions := make(map[int]adapters.Position)
 	for _, r := range events(got) {

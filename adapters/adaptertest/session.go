@@ -11,7 +11,7 @@ import (
 	"sidestream/adapters"
 )
 
-// A session is one Run of a source, and what it has emitted.
+// A session is one Run of a source, or a Replay, and what it has emitted.
 type session struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when Run has returned
@@ -73,6 +73,13 @@ func (t *trial) run(src adapters.Source, after adapters.Position, h hook) *sessi
 
 // runIn is run with a context to begin with.
 func (t *trial) runIn(ctx context.Context, src adapters.Source, after adapters.Position, h hook) *session {
+	return t.begin(ctx, func(ctx context.Context, emit func(adapters.Event) error) error {
+		return src.Run(ctx, after, emit)
+	}, h)
+}
+
+// begin starts what emits events.
+func (t *trial) begin(ctx context.Context, run func(context.Context, func(adapters.Event) error) error, h hook) *session {
 	ctx, cancel := context.WithCancel(ctx)
 	s := &session{
 		cancel:  cancel,
@@ -91,7 +98,7 @@ func (t *trial) runIn(ctx context.Context, src adapters.Source, after adapters.P
 	}
 	go func() {
 		defer close(s.done)
-		s.err = src.Run(ctx, after, emit)
+		s.err = run(ctx, emit)
 	}()
 	return s
 }

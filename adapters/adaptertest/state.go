@@ -6,10 +6,7 @@ package adaptertest
 func checkState(t *trial) {
 	s := t.run(t.open(), "", nil)
 	t.awaitLive(s)
-	for i := 1; i <= few; i++ {
-		t.publish(i, i)
-		t.expect(s, i, i)
-	}
+	t.publishInTurn(s, 1, few)
 	t.checkStates(t.stop(s), "")
 	if !t.Stateful {
 		return

@@ -74,6 +74,16 @@ func (t *trial) publish(first, last int) {
 	}
 }
 
+// publishInTurn publishes the numbers from first to last, each when s has
+// delivered the one before, so that the position of each has all up to it.
+func (t *trial) publishInTurn(s *session, first, last int) {
+	t.Helper()
+	for i := first; i <= last; i++ {
+		t.publish(i, i)
+		t.expect(s, i, i)
+	}
+}
+
 // publishAside publishes the numbers from first to last in a goroutine of
 // its own, for use where no source may be there to take them. The channel is
 // closed when all are published.
@@ -98,10 +108,7 @@ func (t *trial) fill(n int) []adapters.Position {
 	s := t.run(t.open(), "", nil)
 	t.awaitLive(s)
 	positions := make([]adapters.Position, n+1)
-	for i := 1; i <= n; i++ {
-		t.publish(i, i)
-		t.expect(s, i, i)
-	}
+	t.publishInTurn(s, 1, n)
 	begun := false
 	for _, r := range t.stop(s) {
 		begun = begun || r.number > 0
