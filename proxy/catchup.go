@@ -11,8 +11,15 @@ import (
 	"sidestream/proxy/mapping"
 )
 
-// catchup is a private run of a replayable source for one client, from the
-// client's position until it meets the stream's feed.
+// leg is what one private run delivers.
+type leg struct {
+	after adapters.Position
+	until adapters.Position // of a [adapters.Replayer]; empty: it has no end
+	skip  int               // parts of the first message that the client has already
+}
+
+// catchup is a private run of a replayable source for one client, on its way
+// from the client's position to the stream's feed.
 type catchup struct {
 	items  chan catchupItem
 	result chan error // what Run returned; after items is closed
@@ -29,24 +36,32 @@ type catchupItem struct {
 // catchupBuffer is how many events a private run may be ahead of its client.
 const catchupBuffer = 64
 
-// catchUp starts a private run after the given id, for the client that sits
-// there. The caller drains items until it is closed or calls stop, and in any
-// case calls stop.
-func (s *seat) catchUp(ctx context.Context, id string) *catchup {
+// catchUp starts a private run for the client that sits there. The caller
+// drains items until it is closed or calls stop, and in any case calls stop.
+func (s *seat) catchUp(ctx context.Context, l leg) *catchup {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &catchup{
 		items:  make(chan catchupItem, catchupBuffer),
 		result: make(chan error, 1),
 		cancel: cancel,
 	}
-	after, skip := mapping.Join(id)
 	p := &privateRun{
 		refiner: newRefiner(s.endpoint.Route, s.vars), at: s,
-		sampled: s.sampled(), items: c.items, prev: after, skip: skip,
+		sampled: s.sampled(), items: c.items, prev: l.after, skip: l.skip,
+		joins: func(id string) bool { _, ok := s.feed.After(id); return ok },
+	}
+	run := s.source.Run
+	if s.can.Partitioned {
+		p.joins = func(id string) bool { return l.until == "" && s.covered(adapters.Position(id)) }
+	}
+	if l.until != "" {
+		run = func(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) error {
+			return s.source.(adapters.Replayer).Replay(ctx, after, l.until, emit)
+		}
 	}
 	go func() {
 		defer close(c.items)
-		c.result <- runSource(ctx, s.source, after, func(e adapters.Event) error { return p.emit(ctx, e) })
+		c.result <- runSource(ctx, run, l.after, func(e adapters.Event) error { return p.emit(ctx, e) })
 	}()
 	return c
 }
@@ -64,6 +79,7 @@ type privateRun struct {
 	at      *seat
 	sampled zerolog.Logger
 	items   chan<- catchupItem
+	joins   func(id string) bool // whether a client that gets there has come to where the feed is
 	prev    adapters.Position
 	skip    int // parts of the first message that the client has already
 }
@@ -138,7 +154,7 @@ func (p *privateRun) gap(ctx context.Context, g *feed.Gap) error {
 // pass lets the client know of a place that it has reached without an event,
 // if that brings it into the feed.
 func (p *privateRun) pass(ctx context.Context, at string) error {
-	if _, joins := p.at.feed.After(at); at == "" || !joins {
+	if at == "" || !p.joins(at) {
 		return nil
 	}
 	return p.send(ctx, catchupItem{at: at})

@@ -41,7 +41,7 @@ func newEndpoint(r *Route, s *Server) *endpoint {
 		can:     r.factory.Capabilities(),
 		server:  s,
 		metrics: s.metrics.route(r),
-		order:   orderOf(r.factory.Capabilities().Compare),
+		order:   orderOf(r.factory.Capabilities()),
 		log:     s.log.With().Stringer("route", r).Logger(),
 		closing: make(chan struct{}),
 		streams: map[streamKey]*stream{},

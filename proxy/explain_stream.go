@@ -194,7 +194,7 @@ func sample(ctx context.Context, source adapters.Source) ([]adapters.Event, erro
 		heard   bool
 		settled *time.Timer
 	)
-	err := runSource(run, source, "", func(event adapters.Event) error {
+	err := runSource(run, source.Run, "", func(event adapters.Event) error {
 		heard = true
 		if !event.Live && event.Gap == nil {
 			events = append(events, event)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"cmp"
+	"math"
 	"time"
 
 	"sidestream/adapters"
@@ -47,6 +48,7 @@ func (p *endpoint) newFeeds() feeds {
 		Latest:   (p.Latest || p.Slow == SlowLatest) && !p.can.Stateful, // states are kept anyway
 		Compare:  p.order,
 		Selects:  p.can.Selects,
+		Partial:  p.can.Partitioned,
 	}
 	if p.matcher == nil {
 		return oneFeed{feed.New(o)}
@@ -62,19 +64,54 @@ func (p *endpoint) newFeeds() feeds {
 // orderOf returns the order of ids, given that of positions, or nil if they
 // have none. That of several events made of one message is their order, behind
 // the message before.
-func orderOf(positions func(a, b adapters.Position) (int, bool)) func(a, b string) (order int, ok bool) {
-	if positions == nil {
+func orderOf(can adapters.Capabilities) func(a, b string) (order int, ok bool) {
+	if can.Compare == nil {
 		return nil
 	}
 	return func(a, b string) (int, bool) {
 		posA, partA := mapping.Join(a)
 		posB, partB := mapping.Join(b)
-		order, ok := positions(posA, posB)
-		if order == 0 {
+		if can.Partitioned { // the position is that of the last of them
+			partA, partB = orLast(partA), orLast(partB)
+		}
+		order, ok := can.Compare(posA, posB)
+		switch {
+		case !ok:
+			return 0, false
+		case order == 0:
+			// In one place after two messages, a part of one is no place of the other.
+			ok = posA == posB || partA == partB
 			order = cmp.Compare(partA, partB)
+		case order < 0:
+			ok = lacks(can, posA, posB)
+		case order > 0:
+			ok = lacks(can, posB, posA)
 		}
 		return order, ok
 	}
+}
+
+// lacks reports whether who is at pos lacks the event that is right before
+// behind, a place behind that. It is so if places have an order. Where sources
+// are Partitioned one may have come to that event, but not to others before it.
+func lacks(can adapters.Capabilities, pos, behind adapters.Position) bool {
+	if !can.Partitioned {
+		return true
+	}
+	before, ok := can.Before(behind)
+	if !ok {
+		return true // no event is
+	}
+	order, ok := can.Compare(pos, before)
+	return ok && order <= 0
+}
+
+// orLast returns the number of a part of a message, given that the last has none.
+func orLast(part int) int {
+	if part == 0 {
+		return math.MaxInt
+	}
+	return part
 }
 
 // oneFeed is one log for all.

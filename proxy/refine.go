@@ -58,7 +58,7 @@ type refiner struct {
 }
 
 func newRefiner(r *Route, vars adapters.Vars) *refiner {
-	return &refiner{route: r, scope: mapping.Scope{Route: r.String(), Vars: vars}}
+	return &refiner{route: r, scope: mapping.Scope{Route: r.String(), Vars: vars, Partitioned: r.factory.Capabilities().Partitioned}}
 }
 
 // form tells what a route makes of a source's events from what another one, or

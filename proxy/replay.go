@@ -94,10 +94,20 @@ func (p *endpoint) share(n int64) int64 {
 // errJoined is how a replay ends that has reached the feed.
 var errJoined = errors.New("joined the feed")
 
-// replayFrom runs the source once, until the client leaves or the run has
-// ended: with errJoined, or as Run says.
+// replayFrom runs the source until the client leaves or the run has ended: with
+// errJoined, or as Run says.
 func (c *client) replayFrom(ctx context.Context, id string) (why departure, end error) {
-	run := c.catchUp(ctx, id)
+	if c.can.Partitioned {
+		return c.approach(ctx, id)
+	}
+	after, skip := mapping.Join(id)
+	return c.follow(ctx, leg{after: after, skip: skip}, c.take)
+}
+
+// follow gives the client what a private run delivers, until the client leaves,
+// take says that it has joined the feed, or the run has ended as Run says.
+func (c *client) follow(ctx context.Context, l leg, take func(catchupItem) (joined bool)) (why departure, end error) {
+	run := c.catchUp(ctx, l)
 	defer run.stop()
 	for {
 		if c.out.flush() != nil {
@@ -105,7 +115,7 @@ func (c *client) replayFrom(ctx context.Context, id string) (why departure, end 
 		}
 		item, more, why := c.wait(ctx, nil, run.items)
 		for n := 0; more && why == ""; n++ {
-			if c.take(item) {
+			if take(item) {
 				return "", errJoined
 			}
 			if n == batchSize || len(run.items) == 0 {
@@ -125,11 +135,7 @@ func (c *client) replayFrom(ctx context.Context, id string) (why departure, end 
 // take writes what a private run has delivered, and reports whether that has
 // brought the client into the feed.
 func (c *client) take(item catchupItem) (joined bool) {
-	at := item.at
-	if at == "" {
-		c.write([]feed.Entry{item.entry})
-		at = item.entry.ID
-	}
+	at := c.deliver(item)
 	if at == "" {
 		return false // a gap
 	}
@@ -145,4 +151,14 @@ func (c *client) take(item catchupItem) (joined bool) {
 		c.cursor = cursor
 	}
 	return joined
+}
+
+// deliver writes what a private run has delivered, if it is more than a place,
+// and returns the id of the place that it leads to, "" for a gap.
+func (c *client) deliver(item catchupItem) (at string) {
+	if item.at != "" {
+		return item.at
+	}
+	c.write([]feed.Entry{item.entry})
+	return item.entry.ID
 }

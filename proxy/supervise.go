@@ -24,7 +24,7 @@ func (s *stream) supervise(ctx context.Context) {
 	backoff := s.endpoint.Backoff
 	for bound := time.Duration(backoff.Min); ; bound = min(2*bound, time.Duration(backoff.Max)) {
 		r.heard = time.Time{}
-		err := runSource(ctx, s.source, r.after, r.emit)
+		err := runSource(ctx, s.source.Run, r.after, r.emit)
 		if ctx.Err() != nil {
 			return
 		}
@@ -65,14 +65,15 @@ func (s *stream) supervise(ctx context.Context) {
 	}
 }
 
-// runSource runs a source once. A panic is a failure like another.
-func runSource(ctx context.Context, source adapters.Source, after adapters.Position, emit func(adapters.Event) error) (err error) {
+// runSource runs a source once, by the given method of its. A panic is a
+// failure like another.
+func runSource(ctx context.Context, run func(context.Context, adapters.Position, func(adapters.Event) error) error, after adapters.Position, emit func(adapters.Event) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return source.Run(ctx, after, emit)
+	return run(ctx, after, emit)
 }
 
 // sampled is the stream's logger for complaints about single events, so that

@@ -169,7 +169,7 @@ func TestPanickingSource(t *testing.T) {
 		for _, p := range w.server.table.Load().endpoints {
 			for _, s := range p.streams {
 				s.source = panicking{}
-				if err := runSource(w.t.Context(), s.source, "", nil); err == nil || !strings.Contains(err.Error(), "panic: boom") {
+				if err := runSource(w.t.Context(), s.source.Run, "", nil); err == nil || !strings.Contains(err.Error(), "panic: boom") {
 					t.Errorf("got error %v, want one that names the panic", err)
 				}
 			}

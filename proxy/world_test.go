@@ -34,6 +34,7 @@ type world struct {
 	t        *testing.T
 	mu       sync.Mutex
 	logs     map[string]*adaptertest.Log
+	topics   map[string]*topic
 	registry *adapters.Registry
 	api      *api
 	document *document
@@ -49,7 +50,7 @@ type world struct {
 func inWorld(t *testing.T, table string, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, logs: map[string]*adaptertest.Log{}, api: newAPI(), document: newDocument(), log: &bytes.Buffer{}}
+		w := &world{t: t, logs: map[string]*adaptertest.Log{}, topics: map[string]*topic{}, api: newAPI(), document: newDocument(), log: &bytes.Buffer{}}
 		type options struct {
 			Name    string   `yaml:"name"`
 			Start   string   `yaml:"start"` // "oldest", or where the upstream's form says
@@ -64,7 +65,7 @@ func inWorld(t *testing.T, table string, f func(w *world)) {
 				can.Always, can.Forward = o.Always, o.Forward
 				return capable{f, can, o.Start == "oldest"}, nil
 			})
-		w.registry = adapters.NewRegistry(logAdapter, w.api.adapter(), w.document.adapter())
+		w.registry = adapters.NewRegistry(logAdapter, w.topicAdapter(), w.api.adapter(), w.document.adapter())
 		w.boot(table)
 		f(w)
 		w.shutdown()

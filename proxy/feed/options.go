@@ -56,6 +56,18 @@ type Options struct {
 	// It is called with the log locked, so it must not use the log, and ought
 	// to be quick. It may be called by several goroutines at once.
 	Compare func(a, b string) (order int, ok bool)
+
+	// Partial says that ids are only partly ordered by Compare, as those of a
+	// source are whose positions are places in several logs
+	// ([adapters.Capabilities].Partitioned): an id that is neither before nor
+	// behind another may lack some of what one at the other has, and have
+	// something that one at the other lacks. So an id has a place only if it
+	// is not before, and not without an order to, the event right before that
+	// place, and is before the one right behind it: whoever has it then has
+	// all that came up to there, and nothing that comes behind. That takes a
+	// Compare which says that an id is before that of an event only if who has
+	// the former lacks the event.
+	Partial bool
 }
 
 // withDefaults returns o with defaults in place of what isn't set.

@@ -13,7 +13,8 @@ import (
 // With Options.Compare it also knows every other id that is neither before
 // the log's floor, which the package comment explains, nor behind its newest
 // event or mark: the place is right after the last event that is at or before
-// the id, and before a gap that follows.
+// the id, and before a gap that follows. With Options.Partial there is one only
+// if no other event comes between that one and the first that is behind the id.
 func (l *Log) After(id string) (Cursor, bool) {
 	l.Trim()
 	l.mu.RLock()
@@ -24,7 +25,8 @@ func (l *Log) After(id string) (Cursor, bool) {
 // Beyond is After for a reader that may have come further than the log, by
 // another way: behind the newest event and mark, as far as Options.Compare
 // tells, the place is that of [Log.Live]. Of what the reader then reads, it
-// has to skip what is not behind id.
+// has to skip what is not behind id. With Options.Partial that can't be told
+// from what it lacks, so that Beyond is no more than After.
 func (l *Log) Beyond(id string) (Cursor, bool) {
 	l.Trim()
 	l.mu.RLock()
@@ -32,10 +34,19 @@ func (l *Log) Beyond(id string) (Cursor, bool) {
 	if c, ok := l.after(id); ok {
 		return c, true
 	}
-	if order, ok := l.compare(id, l.newestID()); ok && order > 0 {
+	if order, ok := l.compare(id, l.newestID()); ok && order > 0 && !l.o.Partial {
 		return l.live(), true
 	}
 	return Cursor{}, false
+}
+
+// Newest returns the id of the newest place that is known: that of the newest
+// event or [Log.Mark], those of all keys if the log is one of a [Keyed]. It is
+// "" as long as there was neither.
+func (l *Log) Newest() string {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.newestID()
 }
 
 func (l *Log) after(id string) (Cursor, bool) {
@@ -75,7 +86,9 @@ func (l *Log) between(id string) (Cursor, bool) {
 	}
 	// Ids that have no order to this one are of another incarnation of the
 	// upstream, or strays: the search takes them for earlier ones, and the
-	// place is not right behind one of them, but before.
+	// place is not right behind one of them, but before. If ids are only partly
+	// ordered, such an event may be one that the reader has although it lacks
+	// one before it, or the other way round, so that there is no place.
 	n := sort.Search(int(last-first), func(i int) bool {
 		order, ok := l.compare(l.ring.event(first+uint64(i)+1).ID, id)
 		return ok && order > 0
@@ -84,6 +97,9 @@ func (l *Log) between(id string) (Cursor, bool) {
 		s := l.ring.at(i)
 		if order, ok := l.compare(s.ID, id); ok && order <= 0 {
 			return s.after, true
+		}
+		if l.o.Partial {
+			return Cursor{}, false
 		}
 	}
 	if order, ok := l.compare(l.floor(), id); !ok || order > 0 {

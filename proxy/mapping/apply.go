@@ -14,6 +14,10 @@ import (
 type Scope struct {
 	Route string
 	Vars  adapters.Vars
+
+	// Partitioned says that the source is, which matters to the ids of
+	// several events made of one message; see [Split].
+	Partitioned bool
 }
 
 // An Event is what a message is turned into, or a part of it.
@@ -76,6 +80,9 @@ func (m *Mapping) Apply(ctx context.Context, in *adapters.Event, prev adapters.P
 		}
 	}
 	if !m.SetsID() && in.Position != "" {
+		if s.Partitioned {
+			prev = in.Position
+		}
 		made := out[first:]
 		for i := range made[:max(len(made)-1, 0)] {
 			made[i].Position = Split(prev, i+1)
@@ -88,7 +95,7 @@ func (m *Mapping) Apply(ctx context.Context, in *adapters.Event, prev adapters.P
 // anything.
 func (m *Mapping) decode(in *adapters.Event) (any, error) {
 	switch {
-	case !m.needsData:
+	case !m.needsData, in.Null:
 		return nil, nil //nolint:nilnil // null is a value like another
 	case m.text:
 		return string(in.Data), nil
@@ -130,7 +137,11 @@ func (m *Mapping) variables(in *adapters.Event, s Scope) []any {
 			meta["time"] = jq.Value(in.Time)
 		}
 	}
-	return []any{s.Route, vars, in.Key, jq.Value(in.Meta["subject"]), headers, meta}
+	values := []any{s.Route, vars, in.Key}
+	for _, name := range metaNames() {
+		values = append(values, jq.Value(in.Meta[name]))
+	}
+	return append(values, headers, meta)
 }
 
 // run is the work on one message.

@@ -19,8 +19,9 @@ import (
 )
 
 // Spec is what a route says about its events. Each to ID are jq expressions,
-// given the message as "." and $route, $vars, $key, $subject, $headers and
-// $meta; an empty one leaves the event as the source made it. Of an expression
+// given the message as "." and $route, $vars, $key, $headers, $meta, and, of a
+// source that has such a thing, $subject, $topic, $partition, $offset and
+// $timestamp; an empty one leaves the event as the source made it. Of an expression
 // that yields several values the first counts, Each apart.
 type Spec struct {
 	Each  string `yaml:"each"`  // yields the values that the message is split into; "." is one of them below
@@ -121,7 +122,9 @@ func Compile(s Spec, key string) (*Mapping, error) {
 		if x.ReadsInput() {
 			m.needsData, m.readers = true, append(m.readers, f.name)
 		}
-		m.needsMeta = m.needsMeta || x.Uses("$headers") || x.Uses("$meta") || x.Uses("$subject")
+		for _, name := range append(metaNames(), "headers", "meta") {
+			m.needsMeta = m.needsMeta || x.Uses("$"+name)
+		}
 	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
@@ -135,10 +138,21 @@ func Compile(s Spec, key string) (*Mapping, error) {
 // variableNames are the variables that expressions may use, in the order in
 // which their values are handed over.
 func variableNames() []string {
-	return []string{"$route", "$vars", "$key", "$subject", "$headers", "$meta"}
+	names := []string{"$route", "$vars", "$key"}
+	for _, name := range metaNames() {
+		names = append(names, "$"+name)
+	}
+	return append(names, "$headers", "$meta")
 }
 
-// NeedsMeta reports whether an expression reads $subject, $headers or $meta.
+// metaNames are the facts of [adapters.Event.Meta] that have a variable of
+// their own, null where a source doesn't know of such a thing.
+func metaNames() []string {
+	return []string{"subject", "topic", "partition", "offset", "timestamp"}
+}
+
+// NeedsMeta reports whether an expression reads what is in an event's Headers
+// or Meta.
 func (m *Mapping) NeedsMeta() bool { return m != nil && m.needsMeta }
 
 // ReadsPayload reports whether the expression called name, such as "key" or

@@ -144,7 +144,7 @@ func TestCompile(t *testing.T) {
 	_, err = Compile(Spec{Data: ".a |", Where: "$nope", Decode: "xml"}, "")
 	for _, want := range []string{
 		`decode: "xml" is not one of "json" and "text"`,
-		`where: "$nope": variable not defined: $nope; the variables are $route, $vars, $key, $subject, $headers, $meta`,
+		`where: "$nope": variable not defined: $nope; the variables are $route, $vars, $key, $subject, $topic, $partition, $offset, $timestamp, $headers, $meta`,
 		`data: ".a |" is not an expression in jq:`,
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
