@@ -37,18 +37,30 @@ type tokens struct {
 	config clientcredentials.Config // guarded by turn; remembers which style has worked
 
 	mu     sync.Mutex
-	header string        // guarded by mu; the value of Authorization, "" for none
-	token  *oauth2.Token // guarded by mu; which it was made of
-	err    error         // guarded by mu; of the last fetch
-	failed time.Time     // guarded by mu; when err was
+	held   grant     // guarded by mu; the last one, zero for none
+	err    error     // guarded by mu; of the last fetch
+	failed time.Time // guarded by mu; when err was
 }
 
-func newTokens(o Options) *tokens {
+// A grant is a token. The zero value is none.
+type grant struct {
+	token  *oauth2.Token
+	header string // the value of Authorization
+	at     time.Time
+}
+
+func (g grant) isValid() bool { return g.token.Valid() }
+
+func newTokens(o Options) *tokens { return newTokensAt("auth.oauth2", o) }
+
+// newTokensAt returns tokens for options whose Auth.OAuth2 is the value of the
+// option with this path, for errors.
+func newTokensAt(option string, o Options) *tokens {
 	oauth := o.Auth.OAuth2
 	o.UnixSocket, o.TLS.ServerName = "", "" // those are the upstream's
 	t := &tokens{
 		connections: newConnections(o),
-		secret:      secret.NewReader("auth.oauth2.client_secret", oauth.ClientSecret),
+		secret:      secret.NewReader(option+".client_secret", oauth.ClientSecret),
 		params:      make(map[string]*secret.Reader, len(oauth.Params)),
 		turn:        make(chan struct{}, 1),
 		config: clientcredentials.Config{
@@ -63,7 +75,7 @@ func newTokens(o Options) *tokens {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	for name, v := range oauth.Params {
-		t.params[name] = secret.NewReader("auth.oauth2.params."+name, v)
+		t.params[name] = secret.NewReader(option+".params."+name, v)
 	}
 	return t
 }
@@ -81,65 +93,81 @@ func authStyle(style Style) oauth2.AuthStyle {
 
 // authorization returns the value of the header Authorization.
 func (t *tokens) authorization(ctx context.Context) (string, error) {
+	g, err := t.obtain(ctx, grant.isValid)
+	return g.header, err
+}
+
+// obtain returns the last token if it is good, or else a new one.
+func (t *tokens) obtain(ctx context.Context, good func(grant) bool) (grant, error) {
 	asked := time.Now()
-	if header, err := t.cached(asked); header != "" || err != nil {
-		return header, err
+	if g, err := t.cached(asked, good); g != (grant{}) || err != nil {
+		return g, err
 	}
 	select {
 	case t.turn <- struct{}{}:
 		defer func() { <-t.turn }()
 	case <-ctx.Done():
-		return "", adapters.Transient(reasonToken, fmt.Errorf("wait for a token: %w", ctx.Err()))
+		return grant{}, adapters.Transient(reasonToken, fmt.Errorf("wait for a token: %w", ctx.Err()))
 	}
-	if header, err := t.cached(asked); header != "" || err != nil {
-		return header, err
+	if g, err := t.cached(asked, good); g != (grant{}) || err != nil {
+		return g, err
 	}
-	token, header, err := t.fetch(ctx)
+	g, err := t.fetch(ctx)
 	if ctx.Err() != nil && err != nil {
-		return "", err // nobody else's failure
+		return grant{}, err // nobody else's failure
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.token, t.header, t.err, t.failed = token, header, err, time.Now()
-	return header, err
+	if err == nil {
+		t.held = g
+	}
+	t.err, t.failed = err, time.Now()
+	return g, err
 }
 
-// cached returns the last token if it is still good, or else the error of the
-// last fetch if that failed since the given time.
-func (t *tokens) cached(since time.Time) (header string, err error) {
+// cached returns the last token if it is good, or else the error of the last
+// fetch if that failed since the given time.
+func (t *tokens) cached(since time.Time, good func(grant) bool) (grant, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
-	case t.header != "" && t.token.Valid():
-		return t.header, nil
+	case good(t.held):
+		return t.held, nil
 	case t.err != nil && t.failed.After(since):
-		return "", t.err
+		return grant{}, t.err
 	default:
-		return "", nil
+		return grant{}, nil
 	}
+}
+
+// last returns the last token.
+func (t *tokens) last() grant {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.held
 }
 
 // drop forgets a token that has been refused, unless there is a new one.
 func (t *tokens) drop(header string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.header == header {
-		t.header = ""
+	if t.held.header == header {
+		t.held = grant{}
 	}
 }
 
 // fetch asks for a token. The caller has the turn. The error is transient:
 // somebody may mend the endpoint, or renew the secret in its file.
-func (t *tokens) fetch(ctx context.Context) (*oauth2.Token, string, error) {
+func (t *tokens) fetch(ctx context.Context) (grant, error) {
 	var err error
 	if t.config.ClientSecret, err = t.secret.Read(); err != nil {
-		return nil, "", err
+		return grant{}, err
 	}
 	t.config.EndpointParams = url.Values{}
 	for name, s := range t.params {
 		text, err := s.Read()
 		if err != nil {
-			return nil, "", err
+			return grant{}, err
 		}
 		t.config.EndpointParams.Set(name, text)
 	}
@@ -147,13 +175,13 @@ func (t *tokens) fetch(ctx context.Context) (*oauth2.Token, string, error) {
 	defer cancel()
 	token, err := t.config.Token(context.WithValue(ctx, oauth2.HTTPClient, t.client))
 	if err != nil {
-		return nil, "", adapters.Transient(reasonToken, t.failure(ctx, err))
+		return grant{}, adapters.Transient(reasonToken, t.failure(ctx, err))
 	}
 	header := token.Type() + " " + token.AccessToken
 	if len(header) > maxToken || !httpguts.ValidHeaderFieldValue(header) {
-		return nil, "", adapters.Transient(reasonToken, errNoToken)
+		return grant{}, adapters.Transient(reasonToken, errNoToken)
 	}
-	return token, header, nil
+	return grant{token: token, header: header, at: time.Now()}, nil
 }
 
 var errNoToken = errors.New("the token endpoint's answer is not a token")

@@ -2,9 +2,11 @@ package nats
 
 import (
 	"errors"
+	"reflect"
 	"sync"
 
 	"sidestream/adapters"
+	"sidestream/adapters/shared"
 )
 
 // Adapter returns the adapter "nats".
@@ -13,13 +15,13 @@ import (
 // connection, which is made when a source of theirs is first run and closed
 // with the last of them. A program has one adapter, therefore.
 func Adapter() adapters.Adapter {
-	links := new(pool)
+	links := new(shared.Pool[*link])
 	return adapters.New("nats", defaults, func(o Options, route adapters.Route) (adapters.Factory, error) {
 		return build(&o, route, links)
 	})
 }
 
-func build(o *Options, route adapters.Route, links *pool) (adapters.Factory, error) {
+func build(o *Options, route adapters.Route, links *shared.Pool[*link]) (adapters.Factory, error) {
 	f := &factory{options: o, links: links}
 	var errs [3]error
 	errs[0] = o.check(route)
@@ -39,11 +41,12 @@ type factory struct {
 	options  *Options
 	subjects templates // of Options.Subject
 	keys     templates // of Options.Keys, if there is a bucket
-	links    *pool
+	links    *shared.Pool[*link]
 
 	mu     sync.Mutex
-	joined *link // guarded by mu; nil before the first use
-	closed bool  // guarded by mu
+	joined *link  // guarded by mu; nil before the first use
+	leave  func() // guarded by mu; gives joined up
+	closed bool   // guarded by mu
 }
 
 // Capabilities implements [adapters.Factory].
@@ -95,7 +98,10 @@ func (f *factory) link() (*link, error) {
 		return nil, errFactoryClosed
 	}
 	if f.joined == nil {
-		f.joined = f.links.join(&f.options.Connection)
+		f.joined, f.leave = f.links.Join(
+			func(l *link) bool { return reflect.DeepEqual(l.options, &f.options.Connection) },
+			func() *link { return newLink(&f.options.Connection) },
+		)
 	}
 	return f.joined, nil
 }
@@ -109,7 +115,7 @@ func (f *factory) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.joined != nil {
-		f.links.leave(f.joined)
+		f.leave()
 		f.joined = nil
 	}
 	f.closed = true

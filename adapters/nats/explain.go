@@ -3,7 +3,6 @@ package nats
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -116,30 +115,9 @@ func explain(ctx context.Context, run bool, s adapters.Source, w *way, read adap
 		}
 		x.Steps = append(x.Steps, step)
 	}
-	x.Events, err = sample(ctx, s)
+	x.Events, err = adapters.Sample(ctx, s, maxSample)
 	return x, err
 }
-
-// sample returns what s emits to a new client until it has delivered what there
-// is, or enough to show.
-func sample(ctx context.Context, s adapters.Source) ([]adapters.Event, error) {
-	var events []adapters.Event
-	err := s.Run(ctx, "", func(e adapters.Event) error {
-		switch {
-		case e.Live, len(events) == maxSample:
-			return errSampled
-		case e.Gap == nil:
-			events = append(events, e)
-		}
-		return nil
-	})
-	if errors.Is(err, errSampled) {
-		err = nil
-	}
-	return events, err
-}
-
-var errSampled = errors.New("enough was seen")
 
 // describe shows the options, secrets masked.
 func (o *Connection) describe() string {
@@ -164,19 +142,7 @@ func (o *Connection) describeTLS() string {
 	if o.TLS == tlsfiles.Defaults() && !o.TLSFirst {
 		return ""
 	}
-	text := "TLS " + string(o.TLS.MinVersion) + " or later"
-	if o.TLS.CA != "" {
-		text += ", authorities from " + o.TLS.CA
-	}
-	if o.TLS.Cert != "" {
-		text += ", certificate from " + o.TLS.Cert
-	}
-	if o.TLS.ServerName != "" {
-		text += ", for the name " + o.TLS.ServerName
-	}
-	if o.TLS.InsecureSkipVerify {
-		text += ", any certificate is taken"
-	}
+	text := o.TLS.Describe()
 	if o.TLSFirst {
 		text += ", handshake first"
 	}

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"math/rand/v2"
-	"reflect"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,44 +14,6 @@ import (
 // patience is how long a run waits for a connection before it says that there
 // is none.
 const patience = 2 * time.Second
-
-// A pool holds the links of an adapter. The zero value is empty and ready for
-// use.
-type pool struct {
-	mu    sync.Mutex
-	links []*link // guarded by mu; a handful
-}
-
-// join returns the link with options equal to o: a new one if there is none.
-// Each call takes one of leave.
-func (p *pool) join(o *Connection) *link {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, l := range p.links {
-		if reflect.DeepEqual(l.options, o) {
-			l.users++
-			return l
-		}
-	}
-	l := newLink(o)
-	l.users = 1
-	p.links = append(p.links, l)
-	return l
-}
-
-// leave closes l if nobody else has joined it.
-func (p *pool) leave(l *link) {
-	p.mu.Lock()
-	l.users--
-	last := l.users == 0
-	if last {
-		p.links = slices.DeleteFunc(p.links, func(other *link) bool { return other == l })
-	}
-	p.mu.Unlock()
-	if last {
-		l.close()
-	}
-}
 
 // A link is the connection that several factories share, made again each time
 // that it is lost.
@@ -66,8 +26,6 @@ func (p *pool) leave(l *link) {
 type link struct {
 	options *Connection
 	dialer  *dialer
-
-	users int // guarded by the pool's mu
 
 	stop   context.CancelFunc
 	ended  chan struct{} // closed when nothing of the link is left
@@ -93,8 +51,8 @@ func newLink(o *Connection) *link {
 	return l
 }
 
-// close closes the connection and waits until it is.
-func (l *link) close() {
+// Close closes the connection and waits until it is.
+func (l *link) Close() {
 	l.stop()
 	<-l.ended
 }
