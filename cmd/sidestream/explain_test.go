@@ -46,6 +46,8 @@ func TestExplain(t *testing.T) {
 		"query-unknown":  {args: "/api/orders?page=2", failed: true},
 		"bad-variable":   {args: "/events/%00", failed: true},
 		"already-at-end": {args: "/events/plain?lastEventId=-1", failed: true},
+		"kafka":          {args: "-c testdata/explain/kafka.yaml /events/ann"},
+		"kafka-key":      {args: "-c testdata/explain/kafka.yaml /accounts/7"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, _, err := explainRun(t, append([]string{"-c", explainTable}, strings.Fields(tt.args)...)...)

@@ -10,6 +10,7 @@ import (
 
 	"sidestream/adapters"
 	"sidestream/adapters/generate"
+	"sidestream/adapters/kafka"
 	"sidestream/adapters/nats"
 	"sidestream/adapters/poll"
 )
@@ -18,6 +19,7 @@ import (
 func known() *adapters.Registry {
 	return adapters.NewRegistry(
 		generate.Adapter(),
+		kafka.Adapter(),
 		nats.Adapter(),
 		poll.Adapter(),
 	)

@@ -158,6 +158,7 @@ var onlyTheProgram = map[string]string{
 	"bounds":       "what numbers make sense",
 	"capabilities": "what a source can do",
 	"conflicts":    "several routes",
+	"kafka":        "what is of use with what, and the grammar of names and keys",
 	"keys":         "what a source can do, and what is of use with what",
 	"nats":         "what is of use with what, and the grammar of names, subjects and URLs",
 	"empty":        "no table at all",
@@ -166,8 +167,9 @@ var onlyTheProgram = map[string]string{
 	"references":   "what a reference stands for",
 	"upstreams":    "the grammar of URLs",
 
-	"poll-events":   "what is of use with what, expressions, pointers",
-	"poll-requests": "what is of use with what, and what values make sense",
+	"kafka-connection": "what is of use with what, what values make sense, and the grammar of addresses",
+	"poll-events":      "what is of use with what, expressions, pointers",
+	"poll-requests":    "what is of use with what, and what values make sense",
 
 	"expressions routes[0].event.type":  "jq",
 	"expressions routes[0].event.data":  "jq",
