@@ -79,13 +79,17 @@ func (r *reader) adoptPart(topic int, of *broker.Partition) *part {
 	}
 	name := r.layout.topics[topic].name
 	t, _ := r.at.topic(name)
-	if _, has := r.at.topics[t].find(of.ID); !has {
+	_, has := r.at.topics[t].find(of.ID)
+	if !has {
 		r.at.addPartition(t, of.ID, 0)
 		r.index()
 	}
 	j, _ := r.at.topics[t].find(of.ID)
-	p := &part{id: id, next: r.at.topics[t].parts[j].next, until: -1, leader: of.Leader, epoch: of.Epoch, replica: -1, high: -1}
-	p.known = time.Unix(r.at.minute*60, 0)
+	p := &part{id: id, next: r.at.topics[t].parts[j].next, until: -1, leader: of.Leader, epoch: of.Epoch, replica: -1, high: -1, moved: !has && r.key != nil}
+	p.known = time.Now() // of one that has nothing of it, all that it has is so
+	if p.next > 0 && r.resumed > 0 {
+		p.known = time.Unix(r.resumed*60, 0)
+	}
 	if r.until != nil {
 		p.until = r.end(name, of.ID)
 		if p.next >= p.until {

@@ -43,7 +43,7 @@ func (s *source) fromStart(ctx context.Context, cluster *cluster, l *layout, why
 	if err != nil {
 		return err
 	}
-	return &adapters.PositionLostError{Reason: why, Resume: s.factory.places.position(p), Lost: -1}
+	return &adapters.PositionLostError{Reason: why, Resume: s.position(p), Lost: -1}
 }
 
 // start returns the place where a Run begins without a position.
@@ -154,6 +154,7 @@ func (s *source) place(l *layout, offsets map[partID]int64) *place {
 // no position; a partition that was added is read from its start.
 func (s *source) resume(ctx context.Context, cluster *cluster, l *layout, from *place) (*place, error) {
 	to := newPlace()
+	to.minute = from.minute
 	known, recreated := 0, false
 	var added []partID
 	for i := range l.topics {
@@ -192,7 +193,7 @@ func (s *source) resume(ctx context.Context, cluster *cluster, l *layout, from *
 	case known == 0:
 		return nil, s.fromStart(ctx, cluster, l, adapters.LostUnknown)
 	case recreated:
-		return nil, &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: s.factory.places.position(to), Lost: -1}
+		return nil, &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: s.position(to), Lost: -1}
 	case len(added) == 0:
 		return to, nil
 	}

@@ -19,12 +19,13 @@ type form struct {
 	keys       int               // how many the numbers have
 	put        func(i int) int32 // into which partition number i goes; nil: that of its key
 	noise      []int32           // partitions that get other records in between, which the source doesn't deliver
+	grows      bool              // partitions are added
 }
 
 func TestConformance(t *testing.T) {
 	for _, f := range []form{
 		{name: "one partition", partitions: 1, keys: 5},
-		{name: "three partitions", partitions: 3, keys: 5},
+		{name: "three partitions", partitions: 3, keys: 5, grows: true},
 		{name: "three partitions in turn", partitions: 3, keys: 3, put: func(i int) int32 { return int32(i % 3) }},
 		{name: "from the start", partitions: 3, keys: 5, change: func(o *Options) { o.Start = Start{word: startEarliest} }},
 		{name: "a little at a time", partitions: 3, keys: 5, change: func(o *Options) {
@@ -35,8 +36,11 @@ func TestConformance(t *testing.T) {
 		}},
 		{name: "one key", partitions: 4, keys: 1, noise: []int32{0, 1, 2, 3}, change: func(o *Options) { o.RecordKey = "{key}" }},
 		{name: "positions that are kept", partitions: 300, keys: 5},
+		{name: "compacted", partitions: 3, keys: 5, change: func(o *Options) { o.Compacted = true }},
+		{name: "compacted, one key", partitions: 3, keys: 1, change: func(o *Options) { o.Compacted, o.RecordKey = true, "key0" }},
 	} {
 		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
 			adaptertest.Run(t, adaptertest.Harness{Start: f.start})
 		})
 	}
@@ -47,13 +51,14 @@ func (f form) start(t testing.TB) *adaptertest.Upstream {
 	k := startFake(t, f.partitions)
 	factory := k.factory(t, adapters.Route{Vars: []string{"key"}}, f.change)
 	key := func(i int) string { return "key" + strconv.Itoa(i%f.keys) }
+	added, newest := int32(0), 0 // partitions, and the last number
 	put := f.put
 	if put == nil {
 		put = func(i int) int32 { return partitionerMurmur2.partition([]byte(key(i)), int(f.partitions)) }
 	}
 	var mu sync.Mutex
 	offsets := map[int32][]numbered{}
-	return &adaptertest.Upstream{
+	u := &adaptertest.Upstream{
 		Factory: factory,
 		Vars:    adapters.Vars{"key": "key0"},
 		Publish: func(ctx context.Context, i int) error {
@@ -68,11 +73,12 @@ func (f form) start(t testing.TB) *adaptertest.Upstream {
 				mu.Lock()
 				defer mu.Unlock()
 				offsets[p] = append(offsets[p], numbered{i, offset})
+				newest = max(newest, i)
 			}
 			return err
 		},
 		Number:    number,
-		Key:       key,
+		Key:       func(i int) string { return key(i) },
 		FromStart: true,
 		Private:   []string{"127.0.0.1", topicName},
 		Fail: func(context.Context) error {
@@ -114,6 +120,30 @@ func (f form) start(t testing.TB) *adaptertest.Upstream {
 			return k.CreateTopic(topicName, f.partitions, nil)
 		},
 	}
+	if f.grows {
+		u.Grow = func(ctx context.Context) error {
+			added++
+			_, err := k.admin.CreatePartitions(ctx, 1, topicName)
+			k.client.PurgeTopicsFromClient(topicName)
+			put = func(i int) int32 { return int32(i) % (f.partitions + added) }
+			before, grown := key, newest
+			key = func(i int) string {
+				if i <= grown {
+					return before(i)
+				}
+				return "p" + strconv.Itoa(int(put(i)))
+			}
+			return err
+		}
+	}
+	if factory.options.Compacted {
+		u.History = true
+		u.Delete = func(ctx context.Context, i int) error {
+			_, err := k.produce(ctx, put(i), []byte(key(i)), nil)
+			return err
+		}
+	}
+	return u
 }
 
 // numbered is where a number was written.

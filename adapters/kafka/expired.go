@@ -41,7 +41,7 @@ func (s *source) expired(ctx context.Context, cluster *cluster, l *layout, from 
 	if s.key != nil || s.factory.options.Compacted {
 		lost.Lost = -1 // of other keys, or replaced
 	}
-	lost.Resume = s.factory.places.position(to)
+	lost.Resume = s.position(to)
 	return lost
 }
 
@@ -63,7 +63,7 @@ func (s *source) others(l *layout, p *place, ids []partID) (list []partID) {
 
 // outOfRange finds out why a partition doesn't have the record that is next.
 func (r *reader) outOfRange(ctx context.Context, p *part) error {
-	if r.key != nil && p.next == 0 { // the key has moved there, and is in none of what is gone
+	if p.moved && p.next == 0 { // the key is in none of what is gone
 		first, err := r.offsets(ctx, r.cluster, r.layout, false, atTime([]partID{p.id}, earliest))
 		if err != nil {
 			return err
@@ -92,5 +92,5 @@ func (r *reader) outOfRange(ctx context.Context, p *part) error {
 	to := r.at.clone()
 	to.last = at{topic: none}
 	to.set(p.at.topic, p.id.partition, first[p.id])
-	return &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: r.factory.places.position(to), Lost: -1}
+	return &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: r.source.position(to), Lost: -1}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -175,37 +176,29 @@ func TestExpiredOfKey(t *testing.T) {
 	run(t, s, lost.Resume).waitValues("0c")
 }
 
-// The same happens while a Run is under way that has not read anything of the
-// partition yet.
+// The same happens while a Run is under way that has read nothing of the
+// partition yet, since its broker was in trouble.
 func TestExpiredOfKeyWhileRunning(t *testing.T) {
 	t.Parallel()
 	const key = "a"
-	k := startFake(t, 1, kfake.SeedTopics(1, otherTopic))
-	s := k.source(t, func(o *Options) { both(o); o.RecordKey = key })
-	put := func(topic, value string) {
-		k.put(t, &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte(value)})
+	k := startFake(t, 1)
+	s := k.source(t, func(o *Options) { o.RecordKey = key })
+	put := func(value string) {
+		k.put(t, &kgo.Record{Topic: topicName, Key: []byte(key), Value: []byte(value)})
 	}
-	reached, goOn := make(chan struct{}), make(chan struct{})
-	r := runWith(t, s, "", func(e adapters.Event) error {
-		if string(e.Data) == "block" {
-			close(reached)
-			<-goOn
-		}
-		return nil
-	})
+	r := run(t, s, "")
 	r.waitLive()
-	put(otherTopic, "block")
-	<-reached
-	// At most one answer is ready by now, and it has none of these in it if
-	// they are gone as soon as they are there.
-	stall := k.Fault(kfake.Fault{Keys: keysOf(keyFetch), Count: -1, Observe: true})
-	defer stall.Remove()
-	for range 50 {
-		put(topicName, "gone")
-		k.trim(t, 0, -1)
+	trouble := k.Fault(kfake.Fault{Keys: keysOf(keyFetch), Topic: topicName, Err: kerr.KafkaStorageError, Count: -1})
+	put("0a")
+	if err := trouble.Wait(t.Context(), 1); err != nil {
+		t.Fatal(err)
 	}
-	put(topicName, "0z")
-	close(goOn)
-	err := r.ended()
-	t.Logf("ended with %v after %v", err, r.values())
+	put("0b")
+	k.trim(t, 0, 1)
+	trouble.Remove()
+	lost := r.lost()
+	if lost.Reason != adapters.LostExpired || lost.Lost != -1 {
+		t.Errorf("got %s with %d lost, want %s with -1", lost.Reason, lost.Lost, adapters.LostExpired)
+	}
+	run(t, s, lost.Resume).waitValues("0b")
 }

@@ -50,6 +50,7 @@ type reader struct {
 	worked   time.Time     // when something could be read
 
 	toldLive time.Time // when the last Live notice was; zero: there was none
+	resumed  int64     // the minute of the place where the Run began; 0: it has none
 }
 
 // A part is a partition that is read.
@@ -60,6 +61,8 @@ type part struct {
 	until int64    // where to stop; -1: nowhere
 	owner *fetcher // nil: it can't be read for the moment
 	turn  int      // how often it was assigned
+
+	moved bool // since the Run began, the key has moved there
 
 	leader, epoch int32
 	replica       int32     // to fetch from instead of the leader; -1: none
@@ -99,6 +102,7 @@ func (r *reader) run(ctx context.Context, after adapters.Position) error {
 	if r.at, err = r.begin(ctx, r.cluster, l, after); err != nil {
 		return err
 	}
+	r.resumed = r.at.minute
 	running, cancel := context.WithCancel(ctx)
 	defer r.group.Wait()
 	defer cancel()
@@ -180,7 +184,7 @@ func (r *reader) knownSince() int64 {
 			oldest = p.known
 		}
 	}
-	return max(oldest.Unix()/60, 1)
+	return minuteOf(oldest)
 }
 
 // look looks the layout up, if that isn't being done.
@@ -255,7 +259,7 @@ func (r *reader) lostTopic(t *topicLayout) error {
 	i, _ := to.topic(t.name)
 	to.topics[i].id, to.topics[i].parts = t.id, nil
 	to.last = at{topic: none}
-	return &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: r.factory.places.position(to), Lost: -1}
+	return &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: r.source.position(to), Lost: -1}
 }
 
 // node returns the broker that a partition is to be fetched from. ok is false

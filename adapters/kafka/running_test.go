@@ -27,6 +27,7 @@ type running struct {
 	mu     sync.Mutex
 	events []adapters.Event    // guarded by mu; without Live notices
 	lives  []adapters.Position // guarded by mu; of Live notices
+	behind int                 // guarded by mu; events before the last of them
 	news   chan struct{}       // holds a value if there is something new
 }
 
@@ -61,7 +62,7 @@ func (r *running) emit(e adapters.Event, do func(adapters.Event) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e.Live {
-		r.lives = append(r.lives, e.Position)
+		r.lives, r.behind = append(r.lives, e.Position), len(r.events)
 	} else {
 		r.events = append(r.events, e)
 	}
@@ -115,11 +116,25 @@ func (r *running) waitValues(want ...string) {
 	checkValues(r.t, r.seen(), want...)
 }
 
-// waitLive waits for a Live notice that comes after now.
+// waitLive waits for a Live notice behind all events that were emitted so far,
+// unless there is one, and returns its position.
 func (r *running) waitLive() adapters.Position {
 	r.t.Helper()
+	isLive := func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return len(r.lives) > 0 && r.behind == len(r.events)
+	}
+	r.wait("a Live notice", isLive)
+	l := r.live()
+	return l[len(l)-1]
+}
+
+// waitNextLive waits for one more Live notice.
+func (r *running) waitNextLive() adapters.Position {
+	r.t.Helper()
 	n := len(r.live())
-	r.wait("a Live notice", func() bool { return len(r.live()) > n })
+	r.wait("another Live notice", func() bool { return len(r.live()) > n })
 	return r.live()[n]
 }
 
@@ -257,4 +272,11 @@ func eventually(t testing.TB, what string, holds func() bool) {
 			t.Fatalf("got nothing of it in %v, want %s", waiting, what)
 		}
 	}
+}
+
+// asLost returns the lost position that err is, or nil.
+func asLost(err error) *adapters.PositionLostError {
+	var lost *adapters.PositionLostError
+	errors.As(err, &lost)
+	return lost
 }

@@ -61,8 +61,20 @@ func (s *source) Seek(ctx context.Context, t time.Time) (adapters.Position, erro
 	if err != nil {
 		return "", err
 	}
-	return s.factory.places.position(p), nil
+	return s.position(p), nil
 }
+
+// position returns the position of a place where nobody has come to yet: one
+// who begins there knows nothing that could be out of date.
+func (s *source) position(p *place) adapters.Position {
+	if s.factory.options.Compacted && p.minute == 0 {
+		p.minute = minuteOf(time.Now())
+	}
+	return s.factory.places.position(p)
+}
+
+// minuteOf returns a time as in a place.
+func minuteOf(t time.Time) int64 { return max(t.Unix()/60, 1) }
 
 // committed reports whether records of transactions are left out that were not
 // committed.
