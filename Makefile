@@ -27,7 +27,7 @@ build: ## Build bin/sidestream
 
 test: setup lint unit e2e ## Set up what tests need, and run all of them
 
-setup: ## Install what end-to-end tests need: nginx, Chromium, Node.js packages, NATS
+setup: ## Install what end-to-end tests need: nginx, Chromium, Node.js packages, NATS, Kafka
 	./e2e/setup.sh
 
 lint: $(GOLANGCI) ## Run the linters over both modules
@@ -41,7 +41,7 @@ e2e: ## Run the end-to-end tests against the built program
 	cd e2e && $(GO) test -count=1 -timeout 15m ./...
 
 chaos: setup ## Kill, cut and restart for CHAOS (15m), and check what every client got
-	cd e2e && $(GO) test -count=1 -timeout 0 -v -run '^TestChaos$$' -chaos.duration $(CHAOS) .
+	cd e2e && $(GO) test -count=1 -timeout 0 -v -run '^Test(Kafka)?Chaos$$' -chaos.duration $(CHAOS) .
 
 fuzz: ## Run each fuzzer for FUZZTIME (30s)
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' adapters proxy cmd); do \

@@ -5,8 +5,9 @@
 // # Guarantees of a Source
 //
 //   - Opening one does no I/O and starts no goroutine.
-//   - Run delivers, in upstream order and one call of emit at a time, every
-//     event after the position it is given, exclusive. It never skips one in
+//   - Run delivers, in upstream order (that of each partition, where there are
+//     such) and one call of emit at a time, every event after the position it
+//     is given, exclusive. It never skips one in
 //     silence: a position that cannot be honoured is a [PositionLostError].
 //   - When emit returns nil the event is in the feed and may be acknowledged
 //     upstream. When it returns an error, Run stops and returns that error.
@@ -21,7 +22,8 @@
 //
 // A source does not retry, back off, count or log failures: it returns them,
 // and the supervisor in package proxy does all of that for every adapter
-// alike.
+// alike. The exception is a part of an upstream, such as one of its partitions,
+// which fails while the rest goes on.
 //
 // The package adaptertest holds the suite that checks these promises; every
 // adapter runs it.

@@ -93,7 +93,8 @@ type Event struct {
 	// has is delivered and the source now waits for more. It tells the
 	// supervisor that the upstream is well, even if it has nothing to say.
 	// It may carry a Position to go on from, and that of a Replayable source
-	// does: two Runs that wait at the same place name the same position,
+	// does: two Runs that wait at the same place name the same position, or
+	// one that Compare finds to be no other,
 	// which is how a private replay finds out that it has met the shared
 	// run although nothing happens. All other fields are ignored.
 	Live bool

@@ -69,7 +69,8 @@ type Capabilities struct {
 	Partitioned bool
 
 	// Before returns the place right before the event that p is the position
-	// of; ok is false if p is malformed or not the position of an event.
+	// of; ok is false if p is malformed or not the position of an event. It is
+	// nil unless sources are Partitioned.
 	Before func(p Position) (before Position, ok bool)
 
 	// Selects: what a Run without a position delivers before its first Live

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -27,14 +28,23 @@ type chaosClient struct {
 	replicas        []string // addresses, host:port
 	habits          habits
 
+	// read makes an entry for the log of an event of the source.
+	read func(e *eventstream.Event) chaos.Event
+
 	random *rand.Rand     // of the goroutine that runs the client
 	calm   chan struct{}  // closed when the habits are to rest
 	waking sync.WaitGroup // of what makes a sleepy client quick again
 
-	mu    sync.Mutex
-	log   []chaos.Entry
-	ids   []string // had lately, the last one is the last event id
-	place uint64   // its sequence
+	mu  sync.Mutex
+	log []chaos.Entry
+	ids []hadID // lately, the last one is the last event id
+}
+
+// A hadID is an id that a client has had, with the sequence of the last record
+// that it had up to there, by partition.
+type hadID struct {
+	id string
+	at map[int]uint64
 }
 
 // habits are what clients do by themselves. The zero value stays.
@@ -158,7 +168,7 @@ func (c *chaosClient) chooseID() string {
 	if c.random.Float64() < c.habits.rewinds {
 		c.ids = c.ids[:1+c.random.IntN(len(c.ids))]
 	}
-	return c.ids[len(c.ids)-1]
+	return c.ids[len(c.ids)-1].id
 }
 
 // receive notes an event.
@@ -174,21 +184,47 @@ func (c *chaosClient) receive(e *eventstream.Event) {
 	case strings.HasPrefix(e.Type, "stream."):
 		c.note(chaos.Notice{ID: e.ID, Type: e.Type})
 	default:
-		c.note(chaos.NewEvent(e.ID, e.Data))
+		read := c.read(e)
+		c.note(read)
+		c.had(e.ID, read.Record.Partition, read.Record.Sequence)
+		return
 	}
-	sequence, _, err := chaos.Sequence(e.ID)
-	if err != nil {
+	c.had(e.ID, 0, 0)
+}
+
+// had notes an id, and the place of the event's record, if it has one.
+func (c *chaosClient) had(id string, partition int, sequence uint64) {
+	if id == "" {
 		return // the check says so, if it is wrong
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.place = sequence
-	if n := len(c.ids); n == 0 || c.ids[n-1] != e.ID {
-		c.ids = append(c.ids, e.ID)
+	now := hadID{id: id}
+	n := len(c.ids)
+	if n > 0 {
+		now.at = c.ids[n-1].at
 	}
+	if sequence > 0 {
+		now.at = maps.Clone(now.at)
+		if now.at == nil {
+			now.at = map[int]uint64{}
+		}
+		now.at[partition] = sequence
+	}
+	if n > 0 && c.ids[n-1].id == id {
+		c.ids = c.ids[:n-1]
+	}
+	c.ids = append(c.ids, now)
 	if len(c.ids) >= 2*remembered {
 		c.ids = slices.Clone(c.ids[remembered:])
 	}
+}
+
+// readSequenced reads an event whose id starts with the sequence of its record.
+func readSequenced(e *eventstream.Event) chaos.Event {
+	read := chaos.NewEvent(e.ID, e.Data)
+	read.Record.Sequence, _, _ = chaos.Sequence(e.ID) // the check says so, if it is wrong
+	return read
 }
 
 func (c *chaosClient) note(e chaos.Entry) {
@@ -197,11 +233,60 @@ func (c *chaosClient) note(e chaos.Entry) {
 	c.log = append(c.log, e)
 }
 
-// at returns the sequence of the last event id; 0 if there is none.
-func (c *chaosClient) at() uint64 {
+// reached returns the sequence of the last record of a partition that the
+// client has had; 0 if there is none.
+func (c *chaosClient) reached(partition int) uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.place
+	if len(c.ids) == 0 {
+		return 0
+	}
+	return c.ids[len(c.ids)-1].at[partition]
+}
+
+// sum tells whether the client has had anything new.
+func (c *chaosClient) sum() (sum uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.ids) > 0 {
+		for _, sequence := range c.ids[len(c.ids)-1].at {
+			sum += sequence
+		}
+	}
+	return sum
+}
+
+// rewind has the client, which must not run, come back with any id that it has
+// had, and stay.
+func (c *chaosClient) rewind(random *rand.Rand) {
+	var all []hadID
+	byID := map[string]map[int]uint64{}
+	at := map[int]uint64{}
+	for _, e := range c.log {
+		id := ""
+		switch e := e.(type) {
+		case chaos.Connected:
+			at = maps.Clone(byID[e.LastEventID])
+			continue
+		case chaos.Event:
+			id = e.ID
+			if e.Record.Sequence > 0 {
+				if at = maps.Clone(at); at == nil {
+					at = map[int]uint64{}
+				}
+				at[e.Record.Partition] = e.Record.Sequence
+			}
+		case chaos.Gap:
+			id = e.ID
+		case chaos.Notice:
+			id = e.ID
+		}
+		if id != "" {
+			byID[id] = at
+			all = append(all, hadID{id, at})
+		}
+	}
+	c.ids, c.habits = []hadID{all[random.IntN(len(all))]}, habits{}
 }
 
 // entries returns what has happened so far.

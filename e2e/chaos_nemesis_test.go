@@ -45,7 +45,9 @@ const (
 // kind of fault that is possible has its turn before one has another.
 func (n *nemesis) rage(tb testing.TB, duration time.Duration) {
 	tb.Helper()
-	n.count = map[string]int{}
+	if n.count == nil {
+		n.count = map[string]int{}
+	}
 	var (
 		deck  []fault
 		going []trouble
@@ -100,36 +102,70 @@ func (n *nemesis) summary() string {
 	return strings.Join(parts, ", ")
 }
 
-// brokerFaults are those of a cluster's servers, one at a time, and none
-// before the last one is made good for: what two of three servers have lost
-// nobody can give back.
-func brokerFaults(random *rand.Rand, cluster natsCluster, whole func() bool, stepDown func()) []fault {
-	var victim *natsServer
-	well := func() bool { return victim == nil && whole() }
-	choose := func() *natsServer {
-		victim = cluster[random.IntN(len(cluster))]
-		return victim
+// A server is a process of a cluster.
+type server interface {
+	kill()
+	start(tb testing.TB)
+	signal(tb testing.TB, s syscall.Signal)
+}
+
+// clusterFaults are those of a cluster's servers, and none before the last one
+// is made good for: what two of three servers have lost nobody can give back.
+type clusterFaults struct {
+	name    string
+	servers []server
+	most    int         // servers that fail at once
+	whole   func() bool // whether the cluster has made up for the last fault
+	random  *rand.Rand
+
+	victims []server
+}
+
+// well reports whether nothing is amiss.
+func (c *clusterFaults) well() bool { return len(c.victims) == 0 && c.whole() }
+
+// choose chooses servers: mostly one.
+func (c *clusterFaults) choose() []server {
+	n := max(1, c.random.IntN(c.most+2)-1)
+	for _, i := range c.random.Perm(len(c.servers))[:n] {
+		c.victims = append(c.victims, c.servers[i])
 	}
+	return c.victims
+}
+
+func (c *clusterFaults) faults() []fault {
 	return []fault{
 		{
-			name: "NATS kill -9", longest: 5 * time.Second, possible: well,
-			begin: func(testing.TB) { choose().kill() },
+			name: c.name + " kill -9", longest: 5 * time.Second, possible: c.well,
+			begin: func(testing.TB) {
+				for _, s := range c.choose() {
+					s.kill()
+				}
+			},
 			end: func(tb testing.TB) {
 				tb.Helper()
-				victim.start(tb)
-				victim = nil
+				for _, s := range c.victims {
+					s.start(tb)
+				}
+				c.victims = nil
 			},
 		},
 		{
-			name: "NATS paused", longest: 8 * time.Second, possible: well,
-			begin: func(tb testing.TB) { tb.Helper(); choose().signal(tb, syscall.SIGSTOP) },
+			name: c.name + " paused", longest: 8 * time.Second, possible: c.well,
+			begin: func(tb testing.TB) {
+				tb.Helper()
+				for _, s := range c.choose() {
+					s.signal(tb, syscall.SIGSTOP)
+				}
+			},
 			end: func(tb testing.TB) {
 				tb.Helper()
-				victim.signal(tb, syscall.SIGCONT)
-				victim = nil
+				for _, s := range c.victims {
+					s.signal(tb, syscall.SIGCONT)
+				}
+				c.victims = nil
 			},
 		},
-		{name: "NATS other leader", possible: well, begin: func(testing.TB) { stepDown() }},
 	}
 }
 

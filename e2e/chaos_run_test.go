@@ -16,8 +16,8 @@ import (
 )
 
 var (
-	chaosDuration = flag.Duration("chaos.duration", time.Minute, "how long TestChaos lets things fail")
-	chaosSeed     = flag.Uint64("chaos.seed", 0, "what TestChaos draws by chance; 0: something else each time")
+	chaosDuration = flag.Duration("chaos.duration", time.Minute, "how long TestChaos and TestKafkaChaos let things fail")
+	chaosSeed     = flag.Uint64("chaos.seed", 0, "what they draw by chance; 0: something else each time")
 )
 
 // What the run is made of.
@@ -41,13 +41,7 @@ const (
 // every record that the stream holds and that is its own, once and in order,
 // or was told how many it lack; see package chaos.
 func TestChaos(t *testing.T) {
-	seed := *chaosSeed
-	if seed == 0 {
-		seed = rand.Uint64()
-	}
-	t.Logf("to draw the same again: -chaos.seed=%d", seed)
-	draw := func(stream uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, stream)) }
-
+	seed, draw := drawing(t)
 	cluster := startCluster(t, chaosNodes)
 	conn, js := cluster.connect(t)
 	createStream(t, js, chaosNodes)
@@ -77,12 +71,16 @@ func TestChaos(t *testing.T) {
 	}
 	published, stop := produce(t, js, keys, chaosEvery)
 	for _, c := range clients {
-		wait(t, "an event for "+c.name, func() (any, bool) { return len(c.entries()), c.at() > 0 })
+		wait(t, "an event for "+c.name, func() (any, bool) { return len(c.entries()), c.reached(0) > 0 })
 	}
 
 	n := &nemesis{random: draw(0)}
-	n.faults = append(n.faults, brokerFaults(draw(1), cluster,
-		func() bool { return replicated(t, js) }, func() { stepDown(conn) })...)
+	servers := &clusterFaults{name: "NATS", most: 1, whole: func() bool { return replicated(t, js) }, random: draw(1)}
+	for _, s := range cluster {
+		servers.servers = append(servers.servers, s)
+	}
+	n.faults = append(n.faults, servers.faults()...)
+	n.faults = append(n.faults, fault{name: "NATS other leader", possible: servers.well, begin: func(testing.TB) { stepDown(conn) }})
 	n.faults = append(n.faults, wireFaults(draw(2), "network to NATS", 8*time.Second, links)...)
 	n.faults = append(n.faults, wireFaults(draw(3), "network to clients", 3*time.Second, fronts)...)
 	var processes []*process
@@ -96,10 +94,11 @@ func TestChaos(t *testing.T) {
 	stop()
 	cluster.awaitLeader(t)
 	published.round(t, keys)
-	settle(t, clients, published)
+	behind := func(c *chaosClient) bool { return c.reached(0) < published.newestAck(c.key) }
+	settle(t, clients, behind)
 	checkShared(t, cluster, func() uint64 {
 		first := published.round(t, keys)
-		settle(t, clients, published)
+		settle(t, clients, behind)
 		return first
 	}, chaosReps*chaosSources())
 	for _, stop := range leave {
@@ -110,7 +109,7 @@ func TestChaos(t *testing.T) {
 	}
 
 	acknowledged, attempts := published.acks()
-	history, violations := chaos.NewHistory(readStream(t, js), acknowledged)
+	history, violations := chaos.NewHistory(readStream(t, js), acknowledged, nil)
 	var sum chaos.Tally
 	for _, c := range clients {
 		// Only a client that takes gaps in place of a resume may have any,
@@ -124,12 +123,29 @@ func TestChaos(t *testing.T) {
 		for _, s := range replicas {
 			processes = append(processes, s.process)
 		}
-		for i, p := range processes { // kept by go test -artifacts
-			writeFile(t, filepath.Join(t.ArtifactDir(), fmt.Sprintf("sidestream-%d.log", i)), p.output.String())
-		}
+		keepLogs(t, "sidestream", processes)
 	}
 	t.Logf("%d records of %d keys acknowledged in %d attempts, %d stored; %d clients received %d events on %d connections, %d resumes, %d gaps; faults: %s",
 		len(acknowledged), len(keys), attempts, history.Len(), len(clients), sum.Events, sum.Connections, sum.Resumes, sum.Gaps, n.summary())
+}
+
+// drawing returns how to draw by chance, a series of draws for each number.
+func drawing(tb testing.TB) (seed uint64, draw func(series uint64) *rand.Rand) {
+	tb.Helper()
+	seed = *chaosSeed
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	tb.Logf("to draw the same again: -chaos.seed=%d", seed)
+	return seed, func(series uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, series)) }
+}
+
+// keepLogs has go test -artifacts keep what processes wrote.
+func keepLogs(tb testing.TB, name string, processes []*process) {
+	tb.Helper()
+	for i, p := range processes {
+		writeFile(tb, filepath.Join(tb.ArtifactDir(), fmt.Sprintf("%s-%d.log", name, i)), p.output.String())
+	}
 }
 
 // The paths of the routes.
@@ -138,6 +154,14 @@ const (
 	skipPath    = "/skip"
 	keyPath     = "/keys/"
 	subjectPath = "/subjects/"
+)
+
+// What clients are like.
+var (
+	steady    = habits{}
+	restless  = habits{stays: 3 * time.Second}
+	slow      = habits{naps: time.Second}
+	forgetful = habits{stays: 2 * time.Second, rewinds: 0.5}
 )
 
 // chaosTable has a route for each way to serve the stream: all of it to
@@ -181,13 +205,9 @@ func chaosClients(keys []string, fronts []*wire, calm chan struct{}, draw func(u
 		}
 		clients = append(clients, &chaosClient{
 			name: fmt.Sprintf("%s (%s, no. %d)", path, name, len(clients)), path: path, key: key,
-			replicas: replicas, habits: h, calm: calm, random: draw(uint64(1000 + len(clients))),
+			replicas: replicas, habits: h, calm: calm, read: readSequenced, random: draw(uint64(1000 + len(clients))),
 		})
 	}
-	steady := habits{}
-	restless := habits{stays: 3 * time.Second}
-	slow := habits{naps: time.Second}
-	forgetful := habits{stays: 2 * time.Second, rewinds: 0.5}
 	for range 2 {
 		add(allPath, "", "steady", steady)
 		add(allPath, "", "restless", restless)
@@ -214,10 +234,9 @@ func stepDown(conn *nats.Conn) {
 	_ = conn.Publish("$JS.API.STREAM.LEADER.STEPDOWN."+chaosStream, nil) // it may be cut off right now
 }
 
-// settle waits until all clients have the last record of theirs, or none of
-// those who lack it has received anything for a while. The check of their logs
-// says what they lack.
-func settle(t *testing.T, clients []*chaosClient, published *producers) {
+// settle waits until no client is behind any more, or none of those who are has
+// received anything for a while. The check of their logs says what they lack.
+func settle(t *testing.T, clients []*chaosClient, isBehind func(*chaosClient) bool) {
 	t.Helper()
 	began := time.Now()
 	progress, progressed := uint64(0), began
@@ -225,9 +244,8 @@ func settle(t *testing.T, clients []*chaosClient, published *producers) {
 	for last := ""; ; {
 		sum := uint64(0)
 		behind = slices.DeleteFunc(behind, func(c *chaosClient) bool {
-			at := c.at()
-			sum += at
-			return at >= published.newestAck(c.key)
+			sum += c.sum()
+			return !isBehind(c)
 		})
 		if sum != progress { // also when one is through
 			progress, progressed = sum, time.Now()

@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what the end-to-end tests run, where it is missing: nginx, Chromium,
-# curl, Node.js, and the npm packages of node/package-lock.json. For Debian and
-# its kin, as root or with sudo; elsewhere it says what to install. The NATS
-# server and its command line are built from their Go modules, outside the tree.
+# curl, Node.js, Java, Maven, kcat, and the npm packages of
+# node/package-lock.json. For Debian and its kin, as root or with sudo; elsewhere
+# it says what to install. The NATS server and its command line are built from
+# their Go modules, and Apache Kafka is fetched by Maven, outside the tree.
 set -eu
 cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin
@@ -16,6 +17,9 @@ need chromium chromium
 need curl curl
 need node nodejs
 need npm npm
+need javac default-jdk-headless
+need mvn maven
+need kcat kcat
 
 fail() {
 	echo "setup.sh: $*" >&2
@@ -42,6 +46,11 @@ major=$(node -p 'process.versions.node.split(".")[0]')
 [ "$major" -ge 20 ] ||
 	fail "node is version $(node --version), and 20 is the oldest that will do; see https://nodejs.org/en/download"
 
+# Kafka needs a Java of this age, and its tests' own programs a compiler.
+major=$(javac -version 2>&1 | sed 's/^javac \([0-9]*\).*/\1/')
+[ "$major" -ge 17 ] 2>/dev/null ||
+	fail "javac is version ${major:-unknown}, and 17 is the oldest that will do; install a JDK of 17 or newer (openjdk-17-jdk-headless, openjdk-21-jdk-headless)"
+
 # npm notes what it has installed; it need not do so again.
 done=node/node_modules/.installed
 if ! cmp -s node/package-lock.json "$done"; then
@@ -52,7 +61,8 @@ fi
 # Programs in Go, at the versions that nats_server_test.go and
 # nats_command_test.go ask for.
 go=${GO:-go}
-bin=${XDG_CACHE_HOME:-$HOME/.cache}/sidestream/bin
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/sidestream
+bin=$cache/bin
 program() { # program MODULE VERSION PACKAGE
 	name=$(basename "${3%/v[0-9]*}")
 	[ -x "$bin/$name-$2" ] && return
@@ -71,4 +81,52 @@ program() { # program MODULE VERSION PACKAGE
 }
 program github.com/nats-io/nats-server/v2 v2.15.2 github.com/nats-io/nats-server/v2
 program github.com/nats-io/natscli v0.3.0 github.com/nats-io/natscli/nats
+
+# Apache Kafka, at the version that kafka_server_test.go asks for too. The
+# directory is there when all of it is.
+kafka=$(sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' kafka/pom.xml)
+if [ ! -d "$cache/kafka-$kafka" ]; then
+	mkdir -p "$cache"
+	scratch=$(mktemp -d "$cache/kafka.XXXXXX")
+	mvn -q -B -f kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$scratch" || {
+		rm -rf "$scratch"
+		fail "Maven can't fetch what kafka/pom.xml names; is a repository within reach (see https://maven.apache.org/settings.html for mirrors)? The jars of Apache Kafka $kafka may also be put into $cache/kafka-$kafka"
+	}
+	chmod 755 "$scratch"
+	# Another run may have been quicker.
+	mv -T "$scratch" "$cache/kafka-$kafka" 2>/dev/null || rm -rf "$scratch"
+	[ -d "$cache/kafka-$kafka" ] || fail "Apache Kafka can't be put into $cache/kafka-$kafka"
+fi
+
+# What Java has to do before a node is up takes half of the time if it has
+# been noted down. It is done without where that fails.
+archive=$cache/kafka-$kafka.jsa
+if [ ! -f "$archive" ]; then
+	scratch=$(mktemp -d)
+	ports=$(node -e '
+		const servers = [0, 0].map(() => require("net").createServer().listen(0, "127.0.0.1"))
+		setImmediate(() => servers.forEach(s => { console.log(s.address().port); s.close() }))')
+	broker=127.0.0.1:$(echo "$ports" | sed -n 1p) controller=127.0.0.1:$(echo "$ports" | sed -n 2p)
+	printf '%s\n' process.roles=broker,controller node.id=1 "log.dirs=$scratch/data" \
+		"listeners=PLAINTEXT://$broker,CONTROLLER://$controller" controller.listener.names=CONTROLLER \
+		"controller.quorum.voters=1@$controller" >"$scratch/server.properties"
+	set -- -Xmx256m -XX:+UseSerialGC -cp "$cache/kafka-$kafka/*" "-Dlog4j2.configurationFile=file:$PWD/kafka/log4j2.properties"
+	if java "$@" kafka.tools.StorageTool format -c "$scratch/server.properties" -t Sidestream-archive-AAA >"$scratch/log" 2>&1; then
+		java "$@" -XX:ArchiveClassesAtExit="$scratch/jsa" -Xlog:cds=off -Xlog:cds+dynamic=off \
+			kafka.Kafka "$scratch/server.properties" >"$scratch/log" 2>&1 &
+		java=$!
+		tries=300
+		until grep -q 'Kafka Server started' "$scratch/log" || [ "$tries" -eq 0 ] || ! kill -0 "$java" 2>/dev/null; do
+			tries=$((tries - 1))
+			sleep 0.2
+		done
+		kill "$java" 2>/dev/null || true
+		wait "$java" || true
+	fi
+	mv "$scratch/jsa" "$archive" 2>/dev/null || {
+		echo "setup.sh: Java's archive of Kafka's classes can't be made; nodes start more slowly" >&2
+		tail -n 5 "$scratch/log" >&2
+	}
+	rm -rf "$scratch"
+fi
 echo "setup.sh: everything is there"

@@ -26,11 +26,7 @@ const (
 // gets what a private run delivers to it.
 func (c *client) approach(ctx context.Context, id string) (why departure, end error) {
 	at, parts := mapping.Join(id)
-	if parts > 0 {
-		before, ok := c.can.Before(at)
-		if !ok {
-			return "", &adapters.PositionLostError{Reason: adapters.LostUnknown, Lost: -1}
-		}
+	if before, ok := c.can.Before(at); ok && parts > 0 { // otherwise it is for a Run to say what becomes of it
 		if why, end = c.follow(ctx, leg{after: before, until: at, skip: parts}, c.pass); why != "" || end != nil {
 			return why, end
 		}
@@ -68,6 +64,9 @@ func (s *seat) passed() adapters.Position {
 // at has.
 func (s *seat) covered(at adapters.Position) bool {
 	passed := s.passed()
+	if s.can.Selects && !s.settled.Load() { // until then no place is one to go on from
+		return false
+	}
 	if passed == "" || at == "" {
 		return passed != ""
 	}

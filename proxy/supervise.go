@@ -110,6 +110,9 @@ func (r *sourceRun) lose(lost *adapters.PositionLostError) error {
 	g := feed.Gap{Reason: lost.Reason, Requested: string(r.after), Resumed: string(lost.Resume), Lost: lost.Lost}
 	r.after = lost.Resume
 	if !r.can.Stateful && !(r.endpoint.Latest && lost.Reason == adapters.LostRecreated) {
+		if r.can.Partitioned { // those who come back may be ahead
+			r.settled.Store(false)
+		}
 		return r.gap(g)
 	}
 	if r.can.Stateful {
@@ -123,8 +126,11 @@ func (r *sourceRun) lose(lost *adapters.PositionLostError) error {
 // failed notes a failure that may pass.
 func (r *sourceRun) failed(err error) {
 	r.sampled.Warn().Err(err).Msg("source failed; it will be run again")
-	if r.condition.Load().state != sourceStale {
-		r.become(sourceStale, adapters.Reason(err))
+	switch now, reason := r.condition.Load(), adapters.Reason(err); {
+	case now.state != sourceStale:
+		r.become(sourceStale, reason)
+	case now.reason != reason: // for those who ask or come now
+		r.condition.CompareAndSwap(now, &condition{state: now.state, since: now.since, reason: reason})
 	}
 	// Without positions nobody can tell what happened meanwhile. A state
 	// makes up for it.

@@ -62,6 +62,7 @@ func (f *factory) Capabilities() adapters.Capabilities {
 		Keyed:       true,
 		Seekable:    true,
 		Stateful:    f.options.Compacted,
+		Selects:     f.options.Compacted, // compaction has left out what was replaced, and what was deleted long ago
 		Compare:     f.places.compare,
 		Before:      f.places.before,
 	}

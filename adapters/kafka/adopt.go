@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sidestream/adapters"
@@ -18,13 +19,19 @@ func (r *reader) adopt(ctx context.Context, l *layout, begins bool) error {
 	for i := range l.topics {
 		t := &l.topics[i]
 		if t.gone {
+			if err := r.goneInReplay(t); err != nil {
+				return err
+			}
 			r.park(i)
 			continue
 		}
-		switch j, _ := r.at.topic(t.name); {
-		case r.at.topics[j].id == noTopic:
-			r.at.topics[j].id = t.id
-		case !t.continues(&r.at.topics[j]):
+		j, _ := r.at.topic(t.name)
+		switch was := &r.at.topics[j]; {
+		case was.id == noTopic, was.id != t.id && t.continues(was):
+			was.id = t.id
+		case t.ID == broker.TopicID{} && was.id != t.unnamed && !begins:
+			// A broker without ids, while others have told of one.
+		case !t.continues(was):
 			return r.lostTopic(t)
 		}
 		selected, err := r.selected(t)
@@ -35,6 +42,11 @@ func (r *reader) adopt(ctx context.Context, l *layout, begins bool) error {
 			if p := r.adoptPart(i, &t.Partitions[partition]); p != nil {
 				added = append(added, p)
 			}
+			if p := r.parts[partID{i, partition}]; p != nil && r.key != nil && !p.left && !slices.Contains(selected, partition) {
+				if p.left = true; p.owner != nil { // it has only now
+					p.quits = time.Now().Add(straggling)
+				}
+			}
 		}
 	}
 	if len(added) > 0 {
@@ -42,14 +54,33 @@ func (r *reader) adopt(ctx context.Context, l *layout, begins bool) error {
 	}
 	if begins && r.factory.options.Start.word == startLatest {
 		for _, p := range added { // there is nothing to wait for
-			p.high, p.known = p.next, time.Now()
+			p.high = p.next
 		}
 	}
 	if r.until != nil && len(r.parts) == 0 && !r.finished() {
-		// It is of partitions that aren't read, by another configuration.
-		return &adapters.PositionLostError{Reason: adapters.LostUnknown, Lost: -1}
+		return adapters.Transient(reasonNoPartition, errors.New("not all partitions are known to all brokers yet"))
 	}
 	return r.assign(ctx)
+}
+
+// goneInReplay returns the error that says so if what is to be replayed of a
+// topic is gone with it. Who has all else goes on where the replay was to end.
+func (r *reader) goneInReplay(t *topicLayout) error {
+	if r.until == nil {
+		return nil
+	}
+	i, _ := r.at.topic(t.name)
+	end, found := r.until.topic(t.name)
+	if !found {
+		return nil
+	}
+	if less, _ := differenceOf(r.at.topics[i].parts, r.until.topics[end].parts); !less {
+		return nil
+	}
+	to := r.at.clone()
+	to.last.topic, to.last.index = none, 0
+	to.topics[i] = r.until.clone().topics[end]
+	return &adapters.PositionLostError{Reason: adapters.LostExpired, Resume: r.source.position(to), Lost: -1}
 }
 
 // withKept returns the selected partitions of a topic and those that the place
@@ -74,7 +105,9 @@ func (r *reader) withKept(t *topicLayout, selected []int32) []int32 {
 func (r *reader) adoptPart(topic int, of *broker.Partition) *part {
 	id := partID{topic, of.ID}
 	if p := r.parts[id]; p != nil {
-		p.leader, p.epoch = of.Leader, of.Epoch
+		if of.Epoch >= p.epoch { // otherwise it is from a broker that lags behind
+			p.leader, p.epoch = of.Leader, of.Epoch
+		}
 		return nil
 	}
 	name := r.layout.topics[topic].name
@@ -86,27 +119,17 @@ func (r *reader) adoptPart(topic int, of *broker.Partition) *part {
 	}
 	j, _ := r.at.topics[t].find(of.ID)
 	p := &part{id: id, next: r.at.topics[t].parts[j].next, until: -1, leader: of.Leader, epoch: of.Epoch, replica: -1, high: -1, moved: !has && r.key != nil}
-	p.known = time.Now() // of one that has nothing of it, all that it has is so
 	if p.next > 0 && r.resumed > 0 {
-		p.known = time.Unix(r.resumed*60, 0)
+		p.holds, p.caught = true, time.Unix(r.resumed*60, 0)
 	}
 	if r.until != nil {
-		p.until = r.end(name, of.ID)
+		p.until = r.until.next(name, of.ID)
 		if p.next >= p.until {
 			return nil
 		}
 	}
 	r.parts[id] = p
 	return p
-}
-
-// end returns where a replay is to stop in a partition.
-func (r *reader) end(name uint32, partition int32) int64 {
-	t, found := r.until.topic(name)
-	if !found {
-		return 0
-	}
-	return r.until.topics[t].next(partition)
 }
 
 // index finds the parts in the place anew, since partitions were added to it.
@@ -121,7 +144,7 @@ func (r *reader) index() {
 func (r *reader) park(topic int) {
 	for id, p := range r.parts {
 		if id.topic == topic {
-			p.leader = -1
+			p.leader, p.high = -1, -1
 			r.leave(p)
 		}
 	}
@@ -143,6 +166,7 @@ func (r *reader) assign(ctx context.Context) error {
 		node, ok := r.node(p)
 		if !ok {
 			without++
+			r.env.Count("leaderless")
 			if p.owner != nil || r.failure == nil {
 				r.env.Log.Warn().Str("partition", r.describe(p.id)).Msg("a partition has no leader")
 			}

@@ -117,7 +117,8 @@ func TestOneTopicRecreated(t *testing.T) {
 	}
 }
 
-// Brokers without topic ids give a new topic away by its having fewer records.
+// Brokers without topic ids give a new topic away by its having fewer records,
+// be it in one partition alone. All of it is read then.
 func TestTopicRecreatedWithoutIDs(t *testing.T) {
 	t.Parallel()
 	for _, away := range []bool{false, true} {
@@ -131,7 +132,7 @@ func TestTopicRecreatedWithoutIDs(t *testing.T) {
 			r.stop()
 		}
 		k.recreate(t, topicName, 2)
-		k.fill(t, "0x")
+		k.fill(t, "1x", "0x")
 		if away {
 			r = run(t, s, at)
 		}
@@ -139,6 +140,10 @@ func TestTopicRecreatedWithoutIDs(t *testing.T) {
 		if lost.Reason != adapters.LostRecreated || lost.Lost != -1 {
 			t.Errorf("away: %t: got %s with %d lost, want %s with -1", away, lost.Reason, lost.Lost, adapters.LostRecreated)
 		}
+		r = run(t, s, lost.Resume)
+		r.waitLive()
+		r.waitValues("0x", "1x")
+		r.stop()
 	}
 }
 
@@ -282,8 +287,8 @@ func TestPartitionsAdded(t *testing.T) {
 	}
 }
 
-// added checks that records of a key are found when it moves to another
-// partition since some are added: those before it and those after.
+// A key moves to another partition when some are added. Its records are found in
+// both.
 func TestKeyMoves(t *testing.T) {
 	t.Parallel()
 	key := movingKey(t, 2, 3, 2)

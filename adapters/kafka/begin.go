@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,8 +13,9 @@ import (
 	"sidestream/adapters/kafka/broker"
 )
 
-// begin returns the place where a Run begins that is to go on after a position.
-func (s *source) begin(ctx context.Context, cluster *cluster, l *layout, after adapters.Position) (*place, error) {
+// begin returns the place where a Run begins that is to go on after a position,
+// up to the place until if that is not nil.
+func (s *source) begin(ctx context.Context, cluster *cluster, l *layout, after adapters.Position, until *place) (*place, error) {
 	if after == "" {
 		return s.start(ctx, cluster, l)
 	}
@@ -33,7 +35,7 @@ func (s *source) begin(ctx context.Context, cluster *cluster, l *layout, after a
 	if err != nil {
 		return nil, err
 	}
-	return to, s.expired(ctx, cluster, l, to)
+	return to, s.expired(ctx, cluster, l, to, until)
 }
 
 // fromStart returns the error that says that a position is of no use, so that
@@ -67,22 +69,19 @@ func (s *source) placeAt(ctx context.Context, cluster *cluster, l *layout, time 
 	if err != nil {
 		return nil, err
 	}
-	offsets, err := s.offsets(ctx, cluster, l, s.committed(), atTime(ids, time))
+	// The end comes first: what is written after that may be of the time.
+	offsets, err := s.offsets(ctx, cluster, l, s.committed(), atTime(ids, min(time, latest)))
+	if err != nil || time < 0 {
+		return s.place(l, offsets), err
+	}
+	found, err := s.offsets(ctx, cluster, l, s.committed(), atTime(ids, time))
 	if err != nil {
 		return nil, err
 	}
-	var none []partID // of that time or later
-	for _, id := range ids {
-		if offsets[id] < 0 {
-			none = append(none, id)
+	for id, offset := range found {
+		if offset >= 0 {
+			offsets[id] = offset
 		}
-	}
-	ends, err := s.offsets(ctx, cluster, l, s.committed(), atTime(none, latest))
-	if err != nil {
-		return nil, err
-	}
-	for id, end := range ends {
-		offsets[id] = end
 	}
 	return s.place(l, offsets), nil
 }
@@ -175,12 +174,13 @@ func (s *source) resume(ctx context.Context, cluster *cluster, l *layout, from *
 			continue
 		}
 		to.addTopic(t.name, t.id)
-		if found {
-			copyParts(to, &from.topics[old])
-		}
 		selected, err := s.selected(t)
 		if err != nil {
 			return nil, err
+		}
+		if found {
+			copyParts(to, &from.topics[old])
+			s.dropUnread(to, t.name, selected)
 		}
 		for _, p := range selected {
 			at, _ := to.topic(t.name)
@@ -202,10 +202,14 @@ func (s *source) resume(ctx context.Context, cluster *cluster, l *layout, from *
 
 // continues reports whether the topic is still the one of which a reader has
 // been in these places. Where brokers have no topic ids, that it has fewer
-// partitions than before tells.
+// partitions than before tells; where they have, that means that a broker hasn't
+// heard of the last yet. Brokers may have got ids meanwhile.
 func (t *topicLayout) continues(was *topicPlace) bool {
 	n := len(was.parts)
-	return was.id == t.id && (n == 0 || int(was.parts[n-1].partition) < len(t.Partitions))
+	if t.ID == (broker.TopicID{}) {
+		return was.id == t.id && (n == 0 || int(was.parts[n-1].partition) < len(t.Partitions))
+	}
+	return was.id == t.id || was.id == t.unnamed
 }
 
 // copyParts adds to the place p what from has of one topic.
@@ -214,6 +218,18 @@ func copyParts(p *place, from *topicPlace) {
 	for _, part := range from.parts {
 		p.addPartition(t, part.partition, part.next)
 	}
+}
+
+// dropUnread takes out of a place what it has of partitions that are no longer
+// read, by another configuration.
+func (s *source) dropUnread(p *place, topic uint32, selected []int32) {
+	if s.key != nil || len(s.factory.options.Partitions) == 0 {
+		return // those of a key are read up to their ends
+	}
+	t, _ := p.topic(topic)
+	p.topics[t].parts = slices.DeleteFunc(p.topics[t].parts, func(part partPlace) bool {
+		return !slices.Contains(selected, part.partition)
+	})
 }
 
 // startOf adds to the place to where partitions begin that from knows nothing
@@ -260,25 +276,35 @@ const (
 // recent returns an error if the records may be gone that took away keys after
 // a reader was at from.
 func (s *source) recent(ctx context.Context, cluster *cluster, l *layout, from *place) error {
-	least := time.Duration(math.MaxInt64)
-	for i := range l.topics {
-		if l.topics[i].gone {
-			continue
-		}
-		keeps, err := s.keepsDeletions(ctx, cluster, l, l.topics[i].Name)
-		if err != nil {
-			return err
-		}
-		least = min(least, keeps)
+	keeps, err := s.keepsDeletions(ctx, cluster, l)
+	if err != nil {
+		return err
 	}
-	if age := time.Since(time.Unix(from.minute*60, 0)); age >= least {
+	if age := time.Since(time.Unix(from.minute*60, 0)); age >= keeps {
 		return &adapters.PositionLostError{Reason: adapters.LostExpired, Lost: -1}
 	}
 	return nil
 }
 
-// keepsDeletions returns how long a topic keeps the records that take keys away.
-func (s *source) keepsDeletions(ctx context.Context, cluster *cluster, l *layout, topic string) (time.Duration, error) {
+// keepsDeletions returns how long the topics keep the records that take keys
+// away.
+func (s *source) keepsDeletions(ctx context.Context, cluster *cluster, l *layout) (time.Duration, error) {
+	least := time.Duration(math.MaxInt64)
+	for i := range l.topics {
+		if l.topics[i].gone {
+			continue
+		}
+		keeps, err := s.topicKeeps(ctx, cluster, l, l.topics[i].Name)
+		if err != nil {
+			return 0, err
+		}
+		least = min(least, keeps)
+	}
+	return least, nil
+}
+
+// topicKeeps is that of one topic.
+func (s *source) topicKeeps(ctx context.Context, cluster *cluster, l *layout, topic string) (time.Duration, error) {
 	var err error
 	for _, node := range l.brokers { // any of them knows
 		var config map[string]string

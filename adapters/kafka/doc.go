@@ -51,6 +51,14 @@
 // tokens, since those may be replaced. Reasons for clients never hold
 // addresses, names of topics or secrets.
 //
+// # Trouble
+//
+// A partition that loses its leader, or a broker that fails, doesn't end a Run
+// as long as others can be read: the layout of the topics is looked up again
+// after 50 milliseconds, and then ever later, up to a second. A Run fails if
+// nothing can be read, or was for five seconds. One that failed for a part would
+// hold up all the rest, and no supervisor could tell.
+//
 // # Variables
 //
 // A variable of a route is data: "{name}" in a topic is a part of its name, and

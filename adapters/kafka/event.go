@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"time"
 	"unicode/utf8"
@@ -30,7 +31,7 @@ func (r *reader) record(ctx context.Context, p *part, rec *record.Record) error 
 	}
 	r.at.last = p.at
 	if r.factory.options.Compacted {
-		p.known = r.knownAt(p, rec)
+		p.learn(rec)
 	}
 	e, err := r.event(ctx, p, rec)
 	if _, bad := errors.AsType[*registry.PayloadError](err); bad {
@@ -43,14 +44,17 @@ func (r *reader) record(ctx context.Context, p *part, rec *record.Record) error 
 	return r.emit(e)
 }
 
-// knownAt returns before when one who has this record knows all that happened
-// in its partition. Times of producers may be wrong, but not later than now.
-func (r *reader) knownAt(p *part, rec *record.Record) time.Time {
+// learn takes in what one knows who has this record. Times of producers may be
+// wrong; one that is yet to come says nothing.
+func (p *part) learn(rec *record.Record) {
 	now := time.Now()
-	if p.next >= p.high || rec.Time.After(now) {
-		return now
+	p.holds = true
+	if p.next >= p.high {
+		p.caught = now
 	}
-	return rec.Time
+	if rec.Time.After(p.dated) && !rec.Time.After(now) {
+		p.dated = rec.Time
+	}
 }
 
 // event returns the event of a record.
@@ -59,8 +63,8 @@ func (r *reader) event(ctx context.Context, p *part, rec *record.Record) (e adap
 	if err != nil {
 		return e, err
 	}
-	e = adapters.Event{Position: r.position(), Data: value, Key: text(key)}
-	if rec.Time.Year() <= maxYear {
+	e = adapters.Event{Position: r.position(), Data: value, Key: r.factory.keyText(key)}
+	if year := rec.Time.Year(); year >= 0 && year <= maxYear {
 		e.Time = rec.Time
 	}
 	if value == nil {
@@ -86,6 +90,17 @@ func (r *reader) event(ctx context.Context, p *part, rec *record.Record) (e adap
 		}
 	}
 	return e, nil
+}
+
+// keyText returns a key as text: where it was decoded, that of a JSON string.
+func (f *factory) keyText(key []byte) string {
+	if f.options.SchemaRegistry.Decodes(registry.Key) {
+		var s string
+		if json.Unmarshal(key, &s) == nil {
+			return s
+		}
+	}
+	return text(key)
 }
 
 // text returns a key as text: in base64 if it is none.

@@ -2,18 +2,21 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"time"
 
 	"sidestream/adapters"
+	"sidestream/adapters/kafka/broker"
 )
 
 // expired returns the error that says that records are gone which one at the
-// place lacks, if there are such. Of partitions that nobody leads there is no
+// place lacks, up to the place until if that is not nil, if there are such. Of partitions that nobody leads there is no
 // telling; they are read as soon as somebody does.
 //
 // The number of those lost is a difference of offsets, which may be more than
 // there were records: some offsets are those of markers of transactions.
-func (s *source) expired(ctx context.Context, cluster *cluster, l *layout, from *place) error {
+func (s *source) expired(ctx context.Context, cluster *cluster, l *layout, from, until *place) error {
 	ids, err := s.all(l)
 	if err != nil {
 		return err
@@ -21,9 +24,28 @@ func (s *source) expired(ctx context.Context, cluster *cluster, l *layout, from 
 	if s.key != nil { // which may have been in others before
 		ids = append(ids, s.others(l, from, ids)...)
 	}
+	if until != nil {
+		wanted := slices.DeleteFunc(slices.Clone(ids), func(id partID) bool {
+			name := l.topics[id.topic].name
+			return from.next(name, id.partition) >= until.next(name, id.partition)
+		})
+		if lost, err := s.missing(ctx, cluster, l, from, wanted); err != nil || lost == nil {
+			return err
+		}
+	}
+	lost, err := s.missing(ctx, cluster, l, from, ids)
+	if err != nil || lost == nil {
+		return err
+	}
+	return lost
+}
+
+// missing returns what to say of the given partitions, or nil if nothing of them
+// is gone.
+func (s *source) missing(ctx context.Context, cluster *cluster, l *layout, from *place, ids []partID) (*adapters.PositionLostError, error) {
 	first, err := s.offsetsAtHand(ctx, cluster, l, false, atTime(ids, earliest))
 	if err != nil && (ctx.Err() != nil || adapters.IsPermanent(err)) {
-		return err
+		return nil, err
 	}
 	lost := &adapters.PositionLostError{Reason: adapters.LostExpired}
 	to := from.clone()
@@ -36,13 +58,13 @@ func (s *source) expired(ctx context.Context, cluster *cluster, l *layout, from 
 		}
 	}
 	if lost.Lost == 0 {
-		return nil
+		return nil, nil //nolint:nilnil // nothing is lost, and nothing has failed
 	}
 	if s.key != nil || s.factory.options.Compacted {
 		lost.Lost = -1 // of other keys, or replaced
 	}
 	lost.Resume = s.position(to)
-	return lost
+	return lost, nil
 }
 
 // others returns the partitions that a place has beside the given ones.
@@ -73,7 +95,7 @@ func (r *reader) outOfRange(ctx context.Context, p *part) error {
 		r.lookAgain(true)
 		return nil
 	}
-	if err := r.expired(ctx, r.cluster, r.layout, r.at); err != nil {
+	if err := r.expired(ctx, r.cluster, r.layout, r.at, r.until); err != nil {
 		return err
 	}
 	end, err := r.offsets(ctx, r.cluster, r.layout, false, atTime([]partID{p.id}, latest))
@@ -81,10 +103,29 @@ func (r *reader) outOfRange(ctx context.Context, p *part) error {
 		return err
 	}
 	if p.next <= end[p.id] { // it is there again
+		p.ahead = time.Time{}
 		r.lookAgain(true)
 		return nil
 	}
-	// Records that were there are gone: it isn't the log that it was.
+	return r.lacks(ctx, p)
+}
+
+// lacks takes in that a partition lacks records that were there. Either it isn't
+// the log that it was, or what was asked isn't its leader: a broker that is cut
+// off from the others believes so for a while.
+func (r *reader) lacks(ctx context.Context, p *part) error {
+	r.failure = adapters.Transient(reasonAhead, errors.New(r.describe(p.id)+" ends before the place that was reached"))
+	if p.ahead.IsZero() {
+		p.ahead = time.Now()
+	}
+	if time.Since(p.ahead) < patience {
+		r.leave(p)
+		r.lookAgain(true)
+		return nil
+	}
+	if t := &r.layout.topics[p.id.topic]; t.ID == (broker.TopicID{}) { // nothing else tells of another topic
+		return r.lostTopic(t)
+	}
 	first, err := r.offsets(ctx, r.cluster, r.layout, false, atTime([]partID{p.id}, earliest))
 	if err != nil {
 		return err
@@ -93,4 +134,17 @@ func (r *reader) outOfRange(ctx context.Context, p *part) error {
 	to.last = at{topic: none}
 	to.set(p.at.topic, p.id.partition, first[p.id])
 	return &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: r.source.position(to), Lost: -1}
+}
+
+// late returns the error that says so if a compacted partition was not read to
+// its end for so long that deletions may have come and gone unseen.
+func (r *reader) late(p *part) error {
+	since := r.began
+	if p.caught.After(since) {
+		since = p.caught
+	}
+	if r.keeps == 0 || !p.holds || time.Since(since) < r.keeps {
+		return nil
+	}
+	return &adapters.PositionLostError{Reason: adapters.LostExpired, Lost: -1}
 }

@@ -19,6 +19,7 @@ const (
 	reasonGone        = "topic is gone"
 	reasonNoPartition = "partition not found"
 	reasonLeaderless  = "a partition has no leader"
+	reasonAhead       = "a partition lacks records that were there"
 	reasonCorrupt     = "records are corrupt"
 	reasonAnswer      = "Kafka's answer is not understood"
 )

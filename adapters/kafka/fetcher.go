@@ -44,9 +44,8 @@ type chunk struct {
 // A share is what an answer says of one partition.
 type share struct {
 	broker.Fetched
-	id     partID
-	turn   int
-	offset int64 // that was asked for
+	id   partID
+	turn int
 }
 
 func newFetcher(r *reader, node broker.Node) *fetcher {
@@ -186,7 +185,7 @@ func (f *fetcher) note(answer *broker.FetchResponse, asked map[partID]wanted) []
 			continue
 		}
 		was := asked[id]
-		shares = append(shares, share{Fetched: got, id: id, turn: was.turn, offset: was.Offset})
+		shares = append(shares, share{Fetched: got, id: id, turn: was.turn})
 		w := f.wants[id]
 		if w == nil || w.turn != was.turn {
 			continue

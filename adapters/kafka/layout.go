@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	kafkago "github.com/segmentio/kafka-go"
 
@@ -21,14 +22,30 @@ type layout struct {
 type topicLayout struct {
 	broker.Topic
 	name, id uint32 // hashes, as in a place
+	unnamed  uint32 // what id is as long as the topic has none
 	gone     bool   // it was there, and isn't now; it has no partitions then
 }
+
+// notYet is how long after it has said that a topic isn't there a broker is
+// asked again: it may not have heard of one that was just created, nor of any
+// if it has just been started.
+const notYet = time.Second
 
 // lookUp asks for the layout. That a topic is not there is permanent, unless it
 // was: it will be created anew, and doesn't keep others from being read, if
 // there are others.
 func (s *source) lookUp(ctx context.Context, cluster *cluster) (*layout, error) {
-	meta, err := cluster.Metadata(ctx, s.topics)
+	meta, err := s.metadata(ctx, cluster)
+	if err == nil && s.lacksNew(meta) {
+		again := time.NewTimer(notYet)
+		defer again.Stop()
+		select {
+		case <-again.C:
+			meta, err = s.metadata(ctx, cluster)
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +53,10 @@ func (s *source) lookUp(ctx context.Context, cluster *cluster) (*layout, error) 
 	gone := 0
 	for i, name := range s.topics {
 		topic, known := meta.Topics[name]
-		t := topicLayout{Topic: topic, name: hashName(name), id: hashIdentity(topic.ID, meta.ClusterID, name)}
+		t := topicLayout{
+			Topic: topic, name: hashName(name), id: hashIdentity(topic.ID, meta.ClusterID, name),
+			unnamed: hashIdentity(broker.TopicID{}, meta.ClusterID, name),
+		}
 		switch {
 		case known && topic.Err == nil && len(topic.Partitions) > 0:
 			s.seen[i].Store(true)
@@ -55,6 +75,28 @@ func (s *source) lookUp(ctx context.Context, cluster *cluster) (*layout, error) 
 		return nil, adapters.Transient(reasonGone, fmt.Errorf("topic %s: %w", s.topics[0], kafkago.UnknownTopicOrPartition))
 	}
 	return l, nil
+}
+
+// metadata asks for what brokers know of the topics.
+func (s *source) metadata(ctx context.Context, cluster *cluster) (*broker.Metadata, error) {
+	// Within this time all brokers get their turn.
+	within, cancel := context.WithTimeout(ctx, time.Duration(s.factory.options.Connection.RequestTimeout))
+	defer cancel()
+	meta, err := cluster.Metadata(within, s.topics)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return meta, err
+}
+
+// lacksNew reports whether there is no topic where there never was one.
+func (s *source) lacksNew(meta *broker.Metadata) bool {
+	for i, name := range s.topics {
+		if err := meta.Topics[name].Err; err != nil && isGone(err) && !s.seen[i].Load() {
+			return true
+		}
+	}
+	return false
 }
 
 // isGone reports whether err says that there is no such topic, or no longer.

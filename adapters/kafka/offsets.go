@@ -45,12 +45,16 @@ func (s *source) offsetsAtHand(ctx context.Context, cluster *cluster, l *layout,
 	for id, time := range at {
 		t := &l.topics[id.topic]
 		index[t.Name] = id.topic
+		if int(id.partition) >= len(t.Partitions) { // a broker that lags behind the others
+			fail(adapters.Transient(reasonNoPartition, fmt.Errorf("topic %s, partition %d is not known to all brokers yet", t.Name, id.partition)))
+			continue
+		}
 		p := t.Partitions[id.partition]
 		if _, known := l.brokers[p.Leader]; !known {
 			fail(adapters.Transient(reasonLeaderless, fmt.Errorf("topic %s, partition %d has no leader", t.Name, id.partition)))
 			continue
 		}
-		requests[p.Leader] = append(requests[p.Leader], broker.OffsetRequest{Topic: t.Name, Partition: id.partition, Epoch: p.Epoch, Time: time})
+		requests[p.Leader] = append(requests[p.Leader], broker.OffsetRequest{Topic: t.Name, Partition: id.partition, Time: time})
 	}
 	var group sync.WaitGroup
 	for leader, list := range requests {

@@ -28,6 +28,7 @@ type keptPlace struct {
 	steps   int
 	last    at
 	minute  int64
+	back    bool // it is the place right before the event that led there
 }
 
 // A stretch is what the places of one Run have in common that come one after
@@ -73,7 +74,30 @@ func (k *keptPlaces) add(d digest, s *stretch, steps []step, p *place) {
 		k.used.MoveToFront(e)
 		return
 	}
-	k.byDigest[d] = k.used.PushFront(keptPlace{d, s, len(s.steps), p.last, p.minute})
+	k.byDigest[d] = k.used.PushFront(keptPlace{d, s, len(s.steps), p.last, p.minute, false})
+	k.use(s)
+}
+
+// addBefore keeps the place right before the event that led to another, which
+// is kept, or was until now.
+func (k *keptPlaces) addBefore(d, of digest) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	defer k.makeRoom()
+	if e, found := k.byDigest[d]; found {
+		k.used.MoveToFront(e)
+		return
+	}
+	if e, found := k.byDigest[of]; found {
+		p := e.Value.(keptPlace)
+		p.digest, p.back = d, true
+		k.byDigest[d] = k.used.PushFront(p)
+		k.use(p.stretch)
+	}
+}
+
+// use counts one more place of a stretch. The caller holds mu.
+func (k *keptPlaces) use(s *stretch) {
 	k.size += placeSize
 	if s.users == 0 {
 		k.size += s.size
@@ -118,6 +142,9 @@ func (k *keptPlaces) recall(d digest) (*place, error) {
 		p.topics[s.topic].parts[s.index].next = s.next
 	}
 	p.last, p.minute = kept.last, kept.minute
+	if kept.back {
+		p.stepBack()
+	}
 	return p, nil
 }
 

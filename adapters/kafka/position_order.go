@@ -24,6 +24,15 @@ func order(a, b *place) (order int, ok bool) {
 	}
 }
 
+// next returns where p is in a partition of the topic with that hash of its
+// name.
+func (p *place) next(topic uint32, partition int32) int64 {
+	if t, found := p.topic(topic); found {
+		return p.topics[t].next(partition)
+	}
+	return 0
+}
+
 func (t *topicPlace) next(partition int32) int64 {
 	if i, found := t.find(partition); found {
 		return t.parts[i].next

@@ -18,6 +18,11 @@ const (
 	lookLatest = time.Second
 )
 
+// straggling is how long records of a key may come to the partition that it has
+// left: producers hear of new partitions within metadata.max.age.ms, which is
+// five minutes unless it is set.
+const straggling = 6 * time.Minute
+
 // patience is how long nothing is read before that is a failure of the Run, and
 // how long after trouble it is over.
 const patience = 5 * time.Second
@@ -50,7 +55,10 @@ type reader struct {
 	worked   time.Time     // when something could be read
 
 	toldLive time.Time // when the last Live notice was; zero: there was none
-	resumed  int64     // the minute of the place where the Run began; 0: it has none
+	began    time.Time // when the Run did
+	resumed  int64     // the minute of the place where it began; 0: it has none
+
+	keeps time.Duration // of compacted topics: for how long deletions can be known of
 }
 
 // A part is a partition that is read.
@@ -62,14 +70,22 @@ type part struct {
 	owner *fetcher // nil: it can't be read for the moment
 	turn  int      // how often it was assigned
 
-	moved bool // since the Run began, the key has moved there
+	moved bool      // since the Run began, the key has moved there
+	left  bool      // the key has moved away
+	quits time.Time // if it has: until when it is read all the same
 
 	leader, epoch int32
 	replica       int32     // to fetch from instead of the leader; -1: none
 	replicaUntil  time.Time // when to go back to the leader
 
-	high  int64     // offset behind the last record that there is; -1: unknown
-	known time.Time // of compacted topics: all that happened before is known
+	ahead time.Time // since when its leader seems to lack records that were there; zero: it doesn't
+
+	high int64 // offset behind the last record that there is; -1: unknown
+
+	// What one who has come so far knows of a compacted topic: that there was
+	// nothing else at the time caught, and what was dated up to dated.
+	holds         bool // something was read of it
+	caught, dated time.Time
 }
 
 // An answer is what a look at the layout has come to.
@@ -95,14 +111,10 @@ func newReader(s *source, cluster *cluster, until *place, emit func(adapters.Eve
 
 // run reads until ctx is done, the end is reached or reading has failed.
 func (r *reader) run(ctx context.Context, after adapters.Position) error {
-	l, err := r.lookUp(ctx, r.cluster)
+	l, err := r.prepare(ctx, after)
 	if err != nil {
 		return err
 	}
-	if r.at, err = r.begin(ctx, r.cluster, l, after); err != nil {
-		return err
-	}
-	r.resumed = r.at.minute
 	running, cancel := context.WithCancel(ctx)
 	defer r.group.Wait()
 	defer cancel()
@@ -138,6 +150,28 @@ func (r *reader) run(ctx context.Context, after adapters.Position) error {
 			return err
 		}
 	}
+}
+
+// prepare finds out where to begin, and what there is to read.
+func (r *reader) prepare(ctx context.Context, after adapters.Position) (*layout, error) {
+	select {
+	case r.cluster.beginning <- struct{}{}:
+		defer func() { <-r.cluster.beginning }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	l, err := r.lookUp(ctx, r.cluster)
+	if err != nil {
+		return nil, err
+	}
+	if r.at, err = r.begin(ctx, r.cluster, l, after, r.until); err != nil {
+		return nil, err
+	}
+	r.resumed, r.began = r.at.minute, time.Now()
+	if r.factory.options.Compacted {
+		r.keeps, err = r.keepsDeletions(ctx, r.cluster, l)
+	}
+	return l, err
 }
 
 // finished reports whether everything up to the end is delivered.
@@ -179,12 +213,28 @@ func (r *reader) position() adapters.Position {
 // at the place that is reached.
 func (r *reader) knownSince() int64 {
 	oldest := time.Now()
+	if r.until != nil && r.until.minute > 0 { // where other partitions have come to
+		oldest = time.Unix(r.until.minute*60, 0)
+	}
 	for _, p := range r.parts {
-		if p.known.Before(oldest) {
-			oldest = p.known
+		if known := p.known(oldest); known.Before(oldest) {
+			oldest = known
 		}
 	}
 	return minuteOf(oldest)
+}
+
+// known returns before when nothing happened in a partition that isn't known,
+// up to now. Who holds nothing of it has nothing that could be out of date.
+func (p *part) known(now time.Time) time.Time {
+	switch {
+	case !p.holds:
+		return now
+	case p.dated.After(p.caught):
+		return p.dated
+	default:
+		return p.caught
+	}
 }
 
 // look looks the layout up, if that isn't being done.
@@ -218,7 +268,7 @@ func (r *reader) lookAgain(wrong bool) {
 // stuck returns the failure that has kept everything from being read for a
 // while, although brokers say who leads.
 func (r *reader) stuck() error {
-	if time.Since(r.worked) > patience {
+	if time.Since(r.worked) > patience+time.Duration(r.factory.options.Fetch.MaxWait) {
 		return r.failure
 	}
 	return nil
@@ -237,6 +287,7 @@ func (r *reader) hear(ctx context.Context, a answer) error {
 		return a.err
 	}
 	r.failure = a.err
+	r.env.Count("layout_failed")
 	r.env.Log.Warn().Err(a.err).Msg("the layout of the topics can't be looked up; reading goes on")
 	r.lookAgain(true)
 	return nil

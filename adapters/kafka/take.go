@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
+	"github.com/rs/zerolog"
 	kafkago "github.com/segmentio/kafka-go"
 
 	"sidestream/adapters"
@@ -41,14 +43,19 @@ func (r *reader) failed(ctx context.Context, f *fetcher, err error) error {
 	}
 	for _, p := range r.parts {
 		if p.owner == f {
-			p.owner, p.replica = nil, -1
+			p.owner, p.replica, p.high = nil, -1, -1
 		}
 	}
 	if adapters.IsPermanent(err) || !r.reads() {
 		return err
 	}
 	r.failure = err
-	r.env.Log.Warn().Err(err).Msg("a broker can't be read from; others are")
+	r.env.Count("broker_failed")
+	level := zerolog.DebugLevel
+	if time.Since(r.troubled) > patience {
+		level = zerolog.WarnLevel // once for a while
+	}
+	r.env.Log.WithLevel(level).Err(err).Msg("a broker can't be read from; others are")
 	r.lookAgain(true)
 	return ctx.Err()
 }
@@ -58,30 +65,57 @@ func (r *reader) takeShare(ctx context.Context, p *part, got *share) error {
 	if got.Err != nil {
 		return r.refused(ctx, p, got.Err)
 	}
-	r.worked = time.Now()
+	if p.until > got.HighWatermark && p.next >= got.HighWatermark {
+		return r.lacks(ctx, p) // the replay would wait for ever
+	}
+	if err := r.late(p); err != nil {
+		return err
+	}
+	p.ahead = time.Time{}
 	if got.Preferred >= 0 && got.Preferred != p.owner.node.ID {
 		p.replica, p.replicaUntil = got.Preferred, time.Now().Add(replicaTime)
-		if node, ok := r.node(p); ok && node != p.owner.node {
-			r.leave(p)
+		node, ok := r.node(p)
+		r.leave(p)
+		if ok && p.replica >= 0 {
 			r.fetch(ctx, p, node)
-			r.retire()
-			return nil
+		} else { // a broker that isn't known yet
+			r.lookAgain(true)
 		}
+		r.retire()
+		return nil
 	}
 	p.high = got.HighWatermark
 	if r.committed() {
 		p.high = got.LastStable
 	}
-	if err := r.deliver(ctx, p, got); err != nil {
+	err := r.deliver(ctx, p, got)
+	r.worked = time.Now() // emit may have taken a while
+	if err != nil {
 		return err
 	}
 	if p.next >= p.high {
-		p.known = time.Now()
+		p.caught = time.Now()
 	}
-	if p.until >= 0 && p.next >= p.until {
+	switch {
+	case p.until >= 0 && p.next >= p.until:
 		r.finish(p)
+	case p.until < 0 && p.left && p.next >= p.high && time.Now().After(p.quits):
+		r.quit(p)
 	}
 	return nil
+}
+
+// quit takes in that a partition which the key has left is read to its end: it
+// is no part of the place any more, as it is none of that of a Run which has
+// never known it.
+func (r *reader) quit(p *part) {
+	r.leave(p)
+	delete(r.parts, p.id)
+	t := &r.at.topics[p.at.topic]
+	t.parts = slices.Delete(t.parts, p.at.index, p.at.index+1)
+	r.at.last = at{topic: none}
+	r.index()
+	r.retire()
 }
 
 // finish takes in that a partition is replayed up to its end.
@@ -139,7 +173,7 @@ func (r *reader) passOver(p *part, large *record.TooLargeError) error {
 // refused deals with what a broker won't give of a partition.
 func (r *reader) refused(ctx context.Context, p *part, err error) error {
 	fromLeader := p.owner.node.ID == p.leader
-	p.owner, p.replica = nil, -1
+	p.owner, p.replica, p.high = nil, -1, -1 // where it ends is to be told anew
 	switch {
 	case errors.Is(err, kafkago.OffsetOutOfRange) && fromLeader:
 		return r.outOfRange(ctx, p)
@@ -149,6 +183,7 @@ func (r *reader) refused(ctx context.Context, p *part, err error) error {
 	// It has another leader, or will have one, or is gone; or a follower
 	// doesn't know what the leader does. The layout will tell.
 	r.failure = r.judge(fmt.Errorf("%s: %w", r.describe(p.id), err))
+	r.env.Count("refused")
 	r.env.Log.Debug().Err(r.failure).Msg("a partition is looked for anew")
 	r.retire()
 	r.lookAgain(true)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -123,7 +124,7 @@ func TestTransactionsMixed(t *testing.T) {
 			var open [producers][]string // what the open transactions have written; nil: it isn't open
 			var who [producers]*transactor
 			for i := range who {
-				who[i] = newTransactor(t, k, fmt.Sprint(i))
+				who[i] = newTransactor(t, k, strconv.Itoa(i))
 			}
 			want := map[string]bool{}
 			var written []string

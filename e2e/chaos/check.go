@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"fmt"
-	"math"
 	"slices"
 )
 
@@ -10,7 +9,7 @@ import (
 // package comment. A violation is reported once, where it begins: what
 // follows it is judged from there.
 func (h *History) Check(c Client) []Violation {
-	w := &walk{history: h, client: &c, ids: map[uint64]string{}, absent: map[uint64]int{}}
+	w := &walk{history: h, client: &c, ids: map[string]place{}, absent: map[spot]int{}}
 	for i, e := range c.Log {
 		w.entry = i
 		switch e := e.(type) {
@@ -24,6 +23,8 @@ func (h *History) Check(c Client) []Violation {
 			w.gap(e)
 		case Notice:
 			w.control(e.ID, e.Type)
+		case Added:
+			w.added(e.Partition)
 		}
 	}
 	w.end()
@@ -39,16 +40,23 @@ type walk struct {
 	entry   int
 	found   []Violation
 
-	ids         map[uint64]string // that the client has had, by sequence
-	incarnation string            // that the first of them names
-	absent      map[uint64]int    // records missing on this connection: which violation says so
+	ids         map[string]place // that the client has had, and where it was
+	origins     []*origin        // of all places so far
+	incarnation string           // that the first id names, if they aren't opaque
+	absent      map[spot]int     // records missing on this connection: which violation says so
 
 	connections int
 	came        Connected // how the connection began
 
-	placed bool   // the client has a place: at
-	at     uint64 // the sequence of the last id on this connection, or of the one it came with
-	gaps   []Gap  // announced since then
+	id   string // the last one on this connection, or that it came with; empty: none
+	at   place
+	gaps gaps // announced at this place
+}
+
+// A spot is where a record is.
+type spot struct {
+	partition int
+	sequence  uint64
 }
 
 func (w *walk) fail(kind Kind, format string, args ...any) {
@@ -69,29 +77,48 @@ func (w *walk) fail(kind Kind, format string, args ...any) {
 // connected begins a connection: what was owed on the last one is void, and
 // the id that the client comes with says what is owed now.
 func (w *walk) connected(e Connected) {
+	w.leaveGaps()
 	w.connections++
-	w.came = e
-	w.gaps = nil
+	w.came, w.id = e, ""
 	clear(w.absent)
-	w.placed, w.at = false, 0
+	had, ok := w.ids[e.LastEventID]
+	if !ok || !w.client.Opaque {
+		w.begin()
+	}
 	if e.LastEventID == "" {
 		return
 	}
-	sequence, _, err := Sequence(e.LastEventID)
-	if err != nil {
-		return // said when the id was received
+	switch {
+	case w.client.Opaque && ok:
+		w.at = had
+	case !w.client.Opaque:
+		sequence, _, err := Sequence(e.LastEventID)
+		if err != nil {
+			return // said when the id was received
+		}
+		w.at = w.at.with(0, sequence)
 	}
-	if w.ids[sequence] != e.LastEventID {
+	w.id = e.LastEventID
+	if !ok {
 		w.fail(BadLog, "the client came with an id that it never had")
 	}
-	w.placed, w.at = true, sequence
+}
+
+// begin has the client somewhere.
+func (w *walk) begin() {
+	var fresh []*origin
+	w.at, fresh = begin(max(1, len(w.history.all)))
+	w.origins = append(w.origins, fresh...)
 }
 
 func (w *walk) event(e Event) {
 	if w.connections == 0 {
 		w.fail(BadLog, "an event without a connection")
 	}
-	sequence, ok := w.place(e.ID)
+	if w.at == nil {
+		w.begin()
+	}
+	here, ok := w.spot(e)
 	if e.Err != nil {
 		w.fail(Corrupted, "%s: %v", e.ID, e.Err)
 	}
@@ -99,21 +126,43 @@ func (w *walk) event(e Event) {
 		return
 	}
 	if e.Err == nil {
-		sequence = w.compare(e, sequence)
+		here = w.compare(e, here)
 	}
-	switch {
-	case w.placed && sequence <= w.at:
-		w.again(e, sequence)
+	switch at, known := w.at.at(here.partition); {
+	case known && here.sequence <= at:
+		w.reach(e.ID, w.at)
+		w.again(e, here)
 		return
-	case w.placed:
-		w.skipped(sequence)
+	case known:
+		w.skipped(at, here)
+	default:
+		w.first(here)
 	}
-	w.gaps = nil
-	w.placed, w.at = true, sequence
+	w.reach(e.ID, w.at.with(here.partition, here.sequence))
 }
 
-// place notes an id and returns the sequence in it.
-func (w *walk) place(id string) (sequence uint64, ok bool) {
+// spot returns where an event says that its record is.
+func (w *walk) spot(e Event) (here spot, ok bool) {
+	if !w.client.Opaque {
+		sequence, ok := w.sequence(e.ID)
+		return spot{0, sequence}, ok
+	}
+	here = spot{e.Record.Partition, e.Record.Sequence}
+	if e.ID == "" {
+		w.fail(WrongID, "%v came without an id", e.Record)
+	}
+	if here.sequence == 0 || here.partition < 0 || here.partition >= len(w.at) {
+		if e.Err == nil {
+			w.fail(WrongID, "%s came with %v, of which the stream has no place", e.ID, e.Record)
+		}
+		w.reach(e.ID, w.at)
+		return here, false
+	}
+	return here, true
+}
+
+// sequence returns the sequence in an id that isn't opaque.
+func (w *walk) sequence(id string) (sequence uint64, ok bool) {
 	sequence, incarnation, err := Sequence(id)
 	if err != nil {
 		w.fail(WrongID, "%v", err)
@@ -124,15 +173,42 @@ func (w *walk) place(id string) (sequence uint64, ok bool) {
 	} else if incarnation != w.incarnation {
 		w.fail(WrongID, "%s is of another stream than %s", id, w.incarnation)
 	}
-	w.ids[sequence] = id
 	return sequence, true
 }
 
-// compare checks that an event is the record that its id names, and one of
+// reach has the client at a place, of which it has the id. An id that it had
+// before has to be that of the same place.
+func (w *walk) reach(id string, at place) {
+	if before, had := w.ids[id]; had && w.client.Opaque {
+		if partition, differ := at.differs(before); differ {
+			was, _ := before.at(partition)
+			is, _ := at.at(partition)
+			w.fail(WrongID, "%s came at %d of partition %d, and once at %d", id, is, partition, was)
+		}
+	}
+	w.id, w.at = id, at
+	w.ids[id] = at
+}
+
+// first notes what the first record of a partition says of where the client
+// began.
+func (w *walk) first(here spot) {
+	if !w.client.Opaque {
+		w.gaps = gaps{}
+		return
+	}
+	o := w.at[here.partition].origin
+	o.known, o.at = true, here.sequence-1
+	w.closeGap(here)
+}
+
+// compare checks that an event is the record that should be there, and one of
 // the client's. It returns the record's true place, to go on from.
-func (w *walk) compare(e Event, sequence uint64) uint64 {
-	stored, ok := w.history.at(sequence)
+func (w *walk) compare(e Event, here spot) spot {
+	stored, ok := w.history.at(here.partition, here.sequence)
 	switch {
+	case w.history.aborted[e.Record.name()]:
+		w.fail(Aborted, "%s came with %v", e.ID, e.Record)
 	case !ok:
 		w.fail(WrongID, "%s came with %v, and the stream holds nothing there", e.ID, e.Record)
 	case !stored.same(e.Record):
@@ -142,49 +218,46 @@ func (w *walk) compare(e Event, sequence uint64) uint64 {
 		w.fail(Foreign, "%s came with %v to a client of %s", e.ID, e.Record, w.client.Key)
 	}
 	if ok && stored.same(e.Record) {
-		return sequence
+		return here
 	}
 	if truly, ok := w.history.find(e.Record); ok {
-		return truly.Sequence
+		return spot{truly.Partition, truly.Sequence}
 	}
-	return sequence
+	return here
 }
 
 // again reports an event that is not behind the client's place.
-func (w *walk) again(e Event, sequence uint64) {
-	v, late := w.absent[sequence]
+func (w *walk) again(e Event, here spot) {
+	at, _ := w.at.at(here.partition)
+	v, late := w.absent[here]
 	if !late {
-		w.fail(Repeated, "%s, when the client was at %d", e.ID, w.at)
+		w.fail(Repeated, "%s with %v, when the client was at %d", e.ID, e.Record, at)
 		return
 	}
 	// It was not missing after all.
-	w.found[v].records = slices.DeleteFunc(w.found[v].records, func(r Record) bool { return r.Sequence == sequence })
-	delete(w.absent, sequence)
-	w.fail(OutOfOrder, "%s, when the client was at %d", e.ID, w.at)
+	w.found[v].records = slices.DeleteFunc(w.found[v].records, func(r Record) bool {
+		return spot{r.Partition, r.Sequence} == here
+	})
+	delete(w.absent, here)
+	w.fail(OutOfOrder, "%s with %v, when the client was at %d", e.ID, e.Record, at)
 }
 
-// skipped checks what is missing between the client's place and a sequence:
-// nothing, or what was announced.
-func (w *walk) skipped(sequence uint64) {
-	missing := w.history.between(w.client.Key, w.at, sequence)
-	covered := w.history.between(w.client.Key, w.at, min(w.covered(sequence-1)+1, sequence))
-	if uncovered := missing[len(covered):]; len(uncovered) > 0 {
-		w.lack(uncovered, "at %d came %d", w.at, sequence)
+// skipped checks what is missing between the client's place in a partition and
+// a record that came: nothing, or what was announced.
+func (w *walk) skipped(at uint64, here spot) {
+	missing := w.history.between(here.partition, w.client.Key, at, here.sequence)
+	covered := 0
+	if !w.client.Opaque { // otherwise, nobody knows where the client is behind a gap
+		until := min(w.gaps.until(here.sequence-1)+1, here.sequence)
+		covered = len(w.history.between(here.partition, w.client.Key, at, until))
 	}
-	w.count(len(covered))
-}
-
-// covered returns the sequence up to which the gaps at this place say that
-// records are missing, or open if one of them doesn't say.
-func (w *walk) covered(open uint64) (until uint64) {
-	for _, g := range w.gaps {
-		resumed, _, err := Sequence(g.Resumed)
-		if err != nil {
-			return open
-		}
-		until = max(until, resumed)
+	if uncovered := missing[covered:]; len(uncovered) > 0 {
+		w.lack(uncovered, "at %d came %d", at, here.sequence)
 	}
-	return min(until, math.MaxUint64-1)
+	if !w.client.Opaque {
+		w.gaps.lacking = covered
+		w.settleGaps()
+	}
 }
 
 // lack reports records as missing.
@@ -193,85 +266,76 @@ func (w *walk) lack(records []Record, format string, args ...any) {
 	last := len(w.found) - 1
 	w.found[last].records = slices.Clone(records)
 	for _, r := range records {
-		w.absent[r.Sequence] = last
+		w.absent[spot{r.Partition, r.Sequence}] = last
 	}
-}
-
-// count checks the numbers of the gaps at this place.
-func (w *walk) count(lost int) {
-	var sum int64
-	known := true
-	for _, g := range w.gaps {
-		if g.Lost == nil {
-			known = false
-		} else {
-			sum += *g.Lost
-		}
-	}
-	switch {
-	case len(w.gaps) == 0:
-	case known && sum != int64(lost):
-		w.fail(WrongGap, "%d at %d: got %d lost, want %d", len(w.gaps), w.at, sum, lost)
-	case sum > int64(lost):
-		w.fail(WrongGap, "%d at %d: got %d or more lost, want %d", len(w.gaps), w.at, sum, lost)
-	}
-}
-
-// reasons that a gap may have.
-var reasons = []string{"expired", "recreated", "overflow", "invalid", "unknown"}
-
-func (w *walk) gap(g Gap) {
-	w.control(g.ID, "stream.gap")
-	if w.client.Complete {
-		w.fail(WrongGap, "%s after %d, and nothing may be lost", g.Reason, w.at)
-	}
-	if !slices.Contains(reasons, g.Reason) {
-		w.fail(WrongGap, "got reason %q, want one of %q", g.Reason, reasons)
-	}
-	if g.Lost != nil && *g.Lost < 0 {
-		w.fail(WrongGap, "got %d lost, want a number or null", *g.Lost)
-	}
-	if g.Resumed != "" {
-		if resumed, _, err := Sequence(g.Resumed); err != nil {
-			w.fail(WrongGap, "resumed: %v", err)
-		} else if w.placed && resumed < w.at {
-			w.fail(WrongGap, "it resumes at %s, when the client was at %d", g.Resumed, w.at)
-		}
-	}
-	w.gaps = append(w.gaps, g)
 }
 
 // control checks the id of a control event.
 func (w *walk) control(id, typ string) {
-	if id == "" {
-		if w.placed {
-			w.fail(WrongID, "%s carries no id, when the client was at %d", typ, w.at)
-		}
-		return
+	if w.at == nil {
+		w.begin()
 	}
-	sequence, ok := w.place(id)
 	switch {
-	case !ok:
-	case !w.placed:
-		w.placed, w.at = true, sequence
-	case sequence != w.at:
-		w.fail(WrongID, "%s carries %s, when the client was at %d", typ, id, w.at)
+	case id == "" && w.id != "":
+		w.fail(WrongID, "%s carries no id, when the client had %s", typ, w.id)
+	case id == "", id == w.id:
+	case w.client.Opaque && w.id != "":
+		w.fail(WrongID, "%s carries %s, when the client had %s", typ, id, w.id)
+	case w.client.Opaque:
+		w.reach(id, w.at)
+	default:
+		w.controlSequence(id, typ)
 	}
 }
 
-// end checks that the client has the last of its records. No gap makes up for
-// that one, unless it says so.
-func (w *walk) end() {
-	w.entry = len(w.client.Log)
-	if !w.placed {
-		if last, ok := w.history.Last(w.client.Key); ok {
-			w.lack([]Record{last}, "nothing came")
-		}
+func (w *walk) controlSequence(id, typ string) {
+	sequence, ok := w.sequence(id)
+	if !ok {
 		return
 	}
-	after := max(w.at, w.covered(w.at))
-	if missing := w.history.between(w.client.Key, after, math.MaxUint64); len(missing) > 0 {
-		w.lack(missing, "the log ends at %d", after)
+	at, placed := w.at.at(0)
+	switch {
+	case !placed:
+		w.reach(id, w.at.with(0, sequence))
+	case sequence != at:
+		w.fail(WrongID, "%s carries %s, when the client was at %d", typ, id, at)
 	}
-	w.count(len(w.history.between(w.client.Key, w.at, after+1)))
+	w.ids[id] = w.at.with(0, sequence)
+}
+
+// added notes that a partition is new to all who have an id.
+func (w *walk) added(partition int) {
+	for _, o := range w.origins {
+		placeless := w.id == "" && w.at != nil && partition < len(w.at) && w.at[partition].origin == o
+		if o.partition == partition && !o.known && !placeless {
+			o.known = true
+		}
+	}
+}
+
+// end checks that the client has the last of its records in each partition. No
+// gap makes up for that one, unless it says so.
+func (w *walk) end() {
+	w.entry = len(w.client.Log)
+	for partition := range w.history.all {
+		last, ok := w.history.Last(partition, w.client.Key)
+		if !ok {
+			continue
+		}
+		at, placed := w.at.at(partition)
+		if !placed {
+			w.lack([]Record{last}, "nothing came")
+			continue
+		}
+		after := at
+		if !w.client.Opaque {
+			after = max(at, w.gaps.until(at))
+			w.gaps.lacking = len(w.history.between(0, w.client.Key, at, after+1))
+			w.settleGaps()
+		}
+		if missing := w.history.between(partition, w.client.Key, after, last.Sequence+1); len(missing) > 0 {
+			w.lack(missing, "the log ends at %d", after)
+		}
+	}
+	w.leaveGaps()
 }

@@ -22,7 +22,7 @@ func stored() []chaos.Record {
 
 func history(t *testing.T) *chaos.History {
 	t.Helper()
-	h, wrong := chaos.NewHistory(stored(), stored())
+	h, wrong := chaos.NewHistory(stored(), stored(), nil)
 	if len(wrong) > 0 {
 		t.Fatalf("got %s, want a history without violations", chaos.Report(wrong))
 	}
@@ -225,6 +225,10 @@ func TestNewHistory(t *testing.T) {
 	r := func(key string, number int, sequence uint64) chaos.Record {
 		return chaos.Record{Key: key, Number: number, Sequence: sequence}
 	}
+	in := func(partition int, r chaos.Record) chaos.Record {
+		r.Partition = partition
+		return r
+	}
 	for _, tt := range []struct {
 		name                 string
 		stored, acknowledged []chaos.Record
@@ -239,8 +243,12 @@ func TestNewHistory(t *testing.T) {
 		{"twice", []chaos.Record{r("a", 1, 1), r("a", 1, 2)}, nil, []chaos.Kind{chaos.Repeated}},
 		{"not in order", []chaos.Record{r("a", 2, 1), r("a", 1, 2)}, nil, []chaos.Kind{chaos.OutOfOrder}},
 		{"in one place", []chaos.Record{r("a", 1, 1), r("b", 1, 1)}, nil, []chaos.Kind{chaos.Repeated}},
+		{"aborted", []chaos.Record{r("x", 1, 1)}, nil, []chaos.Kind{chaos.Aborted}},
+		{"not in order, in two partitions", []chaos.Record{r("a", 2, 1), in(1, r("a", 1, 2))}, nil, nil},
+		{"twice, in two partitions", []chaos.Record{r("a", 1, 1), in(1, r("a", 1, 1))}, nil, []chaos.Kind{chaos.Repeated}},
+		{"in another partition", []chaos.Record{in(1, r("a", 1, 1))}, []chaos.Record{r("a", 1, 1)}, []chaos.Kind{chaos.Missing}},
 	} {
-		h, found := chaos.NewHistory(tt.stored, tt.acknowledged)
+		h, found := chaos.NewHistory(tt.stored, tt.acknowledged, []chaos.Record{r("x", 1, 0)})
 		var got []chaos.Kind
 		for _, v := range found {
 			got = append(got, v.Kind)
@@ -256,13 +264,13 @@ func TestNewHistory(t *testing.T) {
 	if got, want := h.Keys(), []string{"a", "b", "c"}; !slices.Equal(got, want) {
 		t.Errorf("got keys %q, want %q", got, want)
 	}
-	if got, ok := h.Last("b"); !ok || got != r("b", 4, 8) {
+	if got, ok := h.Last(0, "b"); !ok || got != r("b", 4, 8) {
 		t.Errorf("got last %v of b, want b/4@8", got)
 	}
-	if got, ok := h.Last(""); !ok || got != r("c", 1, 10) {
+	if got, ok := h.Last(0, ""); !ok || got != r("c", 1, 10) {
 		t.Errorf("got last %v, want c/1@10", got)
 	}
-	if got, ok := h.Last("x"); ok {
+	if got, ok := h.Last(0, "x"); ok {
 		t.Errorf("got last %v of a key without records, want none", got)
 	}
 }

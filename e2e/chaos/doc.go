@@ -11,9 +11,10 @@
 //
 // # What a client is owed
 //
-// A client's records are those of its key, or all of them if it has none,
-// ordered by sequence. Event ids start with the sequence of their record, so
-// each id names an exact place:
+// A client's records are those of its key, or all of them if it has none. Each
+// is in a partition, of which a stream has one or several. Those of one
+// partition are ordered by sequence; those of different ones may come in any
+// order, and in another one each time. An id is a place in every partition:
 //
 //   - A connection with a Last-Event-ID gets every record after that id,
 //     each once, in order, and nothing else; whichever replica it is to, and
@@ -35,7 +36,40 @@
 //     client that has none is given a place by it.
 //   - No answer makes it give up: any status but 200 would, in a browser.
 //
+// # Where an id is
+//
+// If a stream has one partition, ids may start with the sequence of their
+// record: each names an exact place.
+//
+// Otherwise ids are opaque ([Client].Opaque), events say themselves which
+// record of which partition they are, and what an id stands for is what the
+// client had when it was given that id:
+//
+//   - Where the client began in a partition, when it came without an id, the
+//     first record from there tells, on whatever connection. From then on
+//     every connection with an id of that time is owed the same.
+//   - An id stands for one place. The same id in two places is a violation, and
+//     so is a record that the client had when it was given the id it came with.
+//   - Nobody knows where delivery goes on behind a gap. It covers, in each
+//     partition, what comes before the next record, all partitions together
+//     as many records as it says. If the connection ends before each has had
+//     one, no more than that.
+//   - A partition that is added ([Added]) is owed from its first record on to
+//     whoever has an id from before.
+//
+// # Failed producers
+//
 // A record that no producer was told is stored may be there or not. What is
 // there is, once and in order: who retries names the record, so that the
-// broker stores it once.
+// broker stores it once. One that a producer has taken back, by a transaction
+// that it aborted or left open, is nowhere, and comes to nobody.
+//
+// # State
+//
+// A stream may keep the newest record of each key only. What its clients hold
+// is then compared with its [State]: a client that comes without an id, or is
+// told of a gap behind which all comes anew, holds nothing; one that comes with
+// an id holds what it held when it was given that. Of each key it gets newer
+// records only, and in the end it holds the newest one, or nothing if that took
+// the key away.
 package chaos

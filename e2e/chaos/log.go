@@ -12,13 +12,18 @@ type Client struct {
 	Key  string // the only key that it listens to; empty: all
 	Log  []Entry
 
+	// Opaque says that ids are places in all partitions which only the source
+	// can read, and that events say themselves where their records are. If it
+	// is false, there is one partition, and ids start with the sequence.
+	Opaque bool
+
 	// Complete says that nothing may be lost for this client, announced or
 	// not: a gap is a violation.
 	Complete bool
 }
 
 // An Entry is one thing that happened to a client: a [Connected], [Refused],
-// [Event], [Gap] or [Notice]. Its text is for reports.
+// [Event], [Gap], [Notice] or [Added]. Its text is for reports.
 type Entry interface {
 	entry()
 	String() string
@@ -37,7 +42,7 @@ type Refused struct{ Status int }
 // An Event is an event of the source.
 type Event struct {
 	ID     string
-	Record Record // without its sequence
+	Record Record // its place counts only where ids are opaque
 	Err    error  // why the payload is not that of a record
 }
 
@@ -51,6 +56,10 @@ type Gap struct {
 
 // A Notice is any other control event.
 type Notice struct{ ID, Type string }
+
+// Added says that the stream is about to get a partition. All of that is owed
+// to whoever has an id by now.
+type Added struct{ Partition int }
 
 func (c Connected) String() string {
 	return fmt.Sprintf("connected with %q to %s at %s", c.LastEventID, c.To, c.At.UTC().Format("15:04:05.000"))
@@ -75,11 +84,14 @@ func (g Gap) String() string {
 
 func (n Notice) String() string { return fmt.Sprintf("%s at %s", n.Type, n.ID) }
 
+func (a Added) String() string { return fmt.Sprintf("partition %d added", a.Partition) }
+
 func (Connected) entry() {}
 func (Refused) entry()   {}
 func (Event) entry()     {}
 func (Gap) entry()       {}
 func (Notice) entry()    {}
+func (Added) entry()     {}
 
 // NewEvent returns the event with this id and payload.
 func NewEvent(id string, payload []byte) Event {
@@ -87,14 +99,27 @@ func NewEvent(id string, payload []byte) Event {
 	return Event{ID: id, Record: r, Err: err}
 }
 
+// NewPlacedEvent returns the event with this id and payload, which came with
+// the place and the key of its record.
+func NewPlacedEvent(id string, partition int, sequence uint64, key string, payload []byte) Event {
+	e := NewEvent(id, payload)
+	if e.Err == nil && e.Record.Key != key {
+		e.Err = fmt.Errorf("%v came with the key %q", e.Record, key)
+	}
+	e.Record.Partition, e.Record.Sequence = partition, sequence
+	return e
+}
+
 // A Tally is what a log comes to.
 type Tally struct {
 	Connections, Resumes, Events, Gaps int
+	Again                              int // events that had come before, on another connection
 }
 
 // Tally counts what happened to the client.
 func (c *Client) Tally() Tally {
 	var t Tally
+	had := map[name]bool{}
 	for _, e := range c.Log {
 		switch e := e.(type) {
 		case Connected:
@@ -104,6 +129,12 @@ func (c *Client) Tally() Tally {
 			}
 		case Event:
 			t.Events++
+			if e.Err == nil && !e.Record.Gone {
+				if had[e.Record.name()] {
+					t.Again++
+				}
+				had[e.Record.name()] = true
+			}
 		case Gap:
 			t.Gaps++
 		}
@@ -117,4 +148,5 @@ func (t *Tally) Add(other Tally) {
 	t.Resumes += other.Resumes
 	t.Events += other.Events
 	t.Gaps += other.Gaps
+	t.Again += other.Again
 }

@@ -12,14 +12,23 @@ import (
 
 // A Record is one message of a producer.
 type Record struct {
-	Key      string
-	Number   int    // of its key, from 1
-	Sequence uint64 // in the stream, from 1; 0: not known
+	Key       string
+	Number    int    // of its key, from 1
+	Partition int    // of the stream, from 0
+	Sequence  uint64 // in the partition, from 1; 0: not known
+	Gone      bool   // it takes its key away, and carries nothing
 }
 
 func (r Record) String() string {
 	s := fmt.Sprintf("%s/%d", r.Key, r.Number)
-	if r.Sequence > 0 {
+	if r.Gone {
+		s += " (gone)"
+	}
+	switch {
+	case r.Sequence == 0:
+	case r.Partition > 0:
+		s += fmt.Sprintf("@%d:%d", r.Partition, r.Sequence)
+	default:
 		s += "@" + strconv.FormatUint(r.Sequence, 10)
 	}
 	return s

@@ -16,7 +16,9 @@ const (
 	OutOfOrder Kind = "out of order" // a record came after later ones
 	Foreign    Kind = "foreign key"  // a record of a key that isn't the client's
 	Corrupted  Kind = "corrupted"    // a payload that belongs to no record
-	WrongID    Kind = "wrong id"     // an id that doesn't name the record's place
+	Aborted    Kind = "aborted"      // a record that was taken back
+	WrongID    Kind = "wrong id"     // an id or place that isn't the record's
+	WrongState Kind = "wrong state"  // a state that isn't that of the stream
 	WrongGap   Kind = "wrong gap"    // a gap whose number is not what is missing, or that may not be
 	GaveUp     Kind = "gave up"      // an answer that makes a browser stay away
 	BadLog     Kind = "bad log"      // the client itself did what clients don't

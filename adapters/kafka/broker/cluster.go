@@ -44,7 +44,13 @@ func (c *Cluster) Close() { c.pool.close() }
 // Connect returns a connection to a broker, idle or new. The caller releases
 // it. An error is an [adapters.UpstreamError], or ctx's.
 func (c *Cluster) Connect(ctx context.Context, n Node) (*Conn, error) {
-	return c.connect(ctx, n.address())
+	conn, err := c.connect(ctx, n.address())
+	if failed, ok := errors.AsType[*adapters.UpstreamError](err); ok && !slices.Contains(c.dialer.options.Brokers, n.address()) {
+		// Nobody has configured that address, so it is to be said where it is from.
+		cause := fmt.Errorf("broker %d, which the cluster says is at %s (its advertised.listeners): %w", n.ID, n.address(), failed.Err)
+		return nil, &adapters.UpstreamError{Reason: failed.Reason, Permanent: failed.Permanent, Err: cause}
+	}
+	return conn, err
 }
 
 func (c *Cluster) connect(ctx context.Context, address string) (*Conn, error) {
@@ -67,8 +73,8 @@ var errClosed = errors.New("the connections have been closed for good")
 // answer. It creates none. No topics means none, and not all.
 //
 // It asks one broker after the other until one answers, each within its share
-// of ctx's time, over idle connections first, and otherwise in random order:
-// those that are configured, and those of the last answer. An error is an
+// of ctx's time, in random order: those that are configured, and those of the
+// last answer. An error is an
 // [adapters.UpstreamError], permanent if it is for each of them, or ctx's.
 func (c *Cluster) Metadata(ctx context.Context, topics []string) (*Metadata, error) {
 	candidates := c.candidates()
@@ -88,20 +94,15 @@ func (c *Cluster) Metadata(ctx context.Context, topics []string) (*Metadata, err
 }
 
 // candidates returns the addresses of brokers in the order in which they are to
-// be asked.
+// be asked, which is random: one that is cut off from the others, and doesn't
+// know better, is not asked again and again.
 func (c *Cluster) candidates() []string {
-	idle := c.pool.addresses()
 	c.mu.Lock()
-	others := slices.Concat(c.dialer.options.Brokers, c.learnt)
+	list := slices.Concat(c.dialer.options.Brokers, c.learnt)
 	c.mu.Unlock()
-	shuffle(idle)
-	shuffle(others)
-	var list []string
-	for _, address := range slices.Concat(idle, others) {
-		if !slices.Contains(list, address) {
-			list = append(list, address)
-		}
-	}
+	slices.Sort(list)
+	list = slices.Compact(list)
+	shuffle(list)
 	return list
 }
 

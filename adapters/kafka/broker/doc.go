@@ -21,11 +21,23 @@
 //
 // Brokers from 0.11 on are known, up to those that no longer have what they had
 // at the time of 4.0. Of each request the newest version is used that the
-// broker and this package have: Metadata from 4 to 12, Fetch from 4 to 11 and
-// 13, ListOffsets from 1 to 5, DescribeConfigs up to 3. Topics have ids from
+// broker and this package have: Metadata from 4 to 12 (2 and 3 of servers that
+// have no later one), Fetch from 4 to 11 and 13, ListOffsets from 1 to 3,
+// DescribeConfigs up to 3. Topics have ids from
 // Metadata 10 on. Fetch 13 names them by these alone, so that a topic that was
 // deleted and created anew is never taken for the one that it was; it is used
 // if all topics of a request have ids.
+//
+// # Why not the client library's own
+//
+// Of kafka-go the SASL mechanisms, error codes and names of requests are used,
+// and not its Transport and codecs. They allocate whatever a length field says;
+// what they start can't be interrupted or waited for; a session that ends is a
+// failed connection; topics are known by their names only (Metadata up to 8,
+// Fetch up to 11), so that another topic of the same name is read on as if
+// nothing had happened; one partition that a cached layout doesn't have fails a
+// request for all, and only leaders can be read from; and of a batch that
+// compaction has emptied the end is lost, which one can't get past without.
 //
 // # Bounds
 //

@@ -158,7 +158,7 @@ func TestBadAnswers(t *testing.T) {
 				}
 			})
 			conn := connect(t, c, address)
-			at := []broker.OffsetRequest{{Topic: "a", Epoch: -1, Time: broker.Latest}}
+			at := []broker.OffsetRequest{{Topic: "a", Time: broker.Latest}}
 			_, err := conn.ListOffsets(t.Context(), false, at)
 			fails(t, "ListOffsets", err, tc.reason, tc.permanent, "ListOffsets of "+address)
 			_, err = conn.ListOffsets(t.Context(), false, at)

@@ -59,7 +59,10 @@ type metadataExchange struct {
 }
 
 func (*metadataExchange) form() form {
-	return form{key: protocol.Metadata, versions: []span{{4, 12}}, flexible: 9} // v4 is the first that can be told to create none
+	// Version 4 is the first that can be told to create no topics. Every broker
+	// that answers what else is asked of it has that; earlier ones are for
+	// servers that speak only parts of the protocol.
+	return form{key: protocol.Metadata, versions: []span{{4, 12}, {2, 3}}, flexible: 9}
 }
 
 func (x *metadataExchange) encode(e *encoder, version int16) {
@@ -71,7 +74,9 @@ func (x *metadataExchange) encode(e *encoder, version int16) {
 		e.string(name)
 		e.tags()
 	}
-	e.bool(false) // create topics
+	if version >= 4 {
+		e.bool(false) // create topics
+	}
 	if version >= 8 && version <= 10 {
 		e.bool(false) // operations that are authorized, of the cluster
 	}
@@ -82,7 +87,9 @@ func (x *metadataExchange) encode(e *encoder, version int16) {
 }
 
 func (x *metadataExchange) decode(d *decoder, version int16) {
-	d.throttle = d.int32()
+	if version >= 3 {
+		d.throttle = d.int32()
+	}
 	x.answer.Brokers = make(map[int32]Node)
 	for n := d.count(11); n > 0; n-- {
 		node := Node{ID: d.int32(), Host: d.string(), Port: d.int32(), Rack: d.string()}

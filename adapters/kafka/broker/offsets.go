@@ -17,7 +17,6 @@ const (
 type OffsetRequest struct {
 	Topic     string
 	Partition int32
-	Epoch     int32 // of the leader, as far as the client knows; -1: it doesn't
 	Time      int64 // in ms since 1970, or [Earliest] or [Latest]
 }
 
@@ -91,7 +90,9 @@ func (x *offsetsExchange) take(todo []int) (rest []int) {
 }
 
 func (*offsetsExchange) form() form {
-	return form{key: protocol.ListOffsets, versions: []span{{1, 5}}}
+	// Later ones tell of the leader's epoch, for which there is no use: it is
+	// with a Fetch that records must not be missed.
+	return form{key: protocol.ListOffsets, versions: []span{{1, 3}}}
 }
 
 func (x *offsetsExchange) encode(e *encoder, version int16) {
@@ -105,9 +106,6 @@ func (x *offsetsExchange) encode(e *encoder, version int16) {
 		e.count(len(x.indexes[topic]))
 		for _, i := range x.indexes[topic] {
 			e.int32(x.at[i].Partition)
-			if version >= 4 {
-				e.int32(x.at[i].Epoch)
-			}
 			e.int64(x.at[i].Time)
 		}
 	}
@@ -121,9 +119,6 @@ func (x *offsetsExchange) decode(d *decoder, version int16) {
 		topic := d.string()
 		for n := d.count(22); n > 0; n-- {
 			o := Offset{Topic: topic, Partition: d.int32(), Err: d.code(), Time: d.int64(), Offset: d.int64()}
-			if version >= 4 {
-				d.skip(4) // the leader's epoch when the record was written
-			}
 			p := place{topic, o.Partition}
 			if i, asked := x.index[p]; asked {
 				x.offsets[i] = o

@@ -77,19 +77,6 @@ func (p *pool) expire(entry *idleLink) {
 	}
 }
 
-// addresses returns those to which there are links.
-func (p *pool) addresses() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var list []string
-	for _, l := range p.idle {
-		if !slices.Contains(list, l.address) {
-			list = append(list, l.address)
-		}
-	}
-	return list
-}
-
 func (p *pool) isClosed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -132,12 +132,12 @@ func TestReleases(t *testing.T) {
 func checkOffsets(t *testing.T, conn *broker.Conn) {
 	t.Helper()
 	at := []broker.OffsetRequest{
-		{Topic: "orders", Partition: 1, Epoch: -1, Time: broker.Latest},
-		{Topic: "none", Partition: 0, Epoch: -1, Time: broker.Latest},
-		{Topic: "orders", Partition: 0, Epoch: -1, Time: broker.Latest},
-		{Topic: "orders", Partition: 1, Epoch: -1, Time: broker.Earliest},
-		{Topic: "orders", Partition: 1, Epoch: -1, Time: 1500},
-		{Topic: "orders", Partition: 1, Epoch: -1, Time: 5000},
+		{Topic: "orders", Partition: 1, Time: broker.Latest},
+		{Topic: "none", Partition: 0, Time: broker.Latest},
+		{Topic: "orders", Partition: 0, Time: broker.Latest},
+		{Topic: "orders", Partition: 1, Time: broker.Earliest},
+		{Topic: "orders", Partition: 1, Time: 1500},
+		{Topic: "orders", Partition: 1, Time: 5000},
 	}
 	got, err := conn.ListOffsets(t.Context(), true, at)
 	want := []broker.Offset{
@@ -249,7 +249,7 @@ func TestFetchCommitted(t *testing.T) {
 		t.Errorf("got %+v, want what is before the open transaction, up to 4", committed)
 	}
 	for isCommitted, want := range map[bool]int64{true: 4, false: 5} {
-		got, err := conn.ListOffsets(t.Context(), isCommitted, []broker.OffsetRequest{{Topic: "orders", Epoch: -1, Time: broker.Latest}})
+		got, err := conn.ListOffsets(t.Context(), isCommitted, []broker.OffsetRequest{{Topic: "orders", Time: broker.Latest}})
 		if err != nil || got[0].Offset != want {
 			t.Errorf("ListOffsets, committed: %v: got %+v, %v, want %d", isCommitted, got, err, want)
 		}
@@ -343,7 +343,7 @@ func TestThrottled(t *testing.T) {
 		k.SleepControl(func() { <-late.Done() })
 		return nil, nil, false
 	})
-	if _, err := conn.ListOffsets(t.Context(), false, []broker.OffsetRequest{{Topic: "orders", Epoch: -1, Time: broker.Latest}}); err != nil {
+	if _, err := conn.ListOffsets(t.Context(), false, []broker.OffsetRequest{{Topic: "orders", Time: broker.Latest}}); err != nil {
 		t.Errorf("got %v, want no error", err)
 	}
 }
