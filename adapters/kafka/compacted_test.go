@@ -143,8 +143,8 @@ func TestMinuteOfOldRecords(t *testing.T) {
 	}
 }
 
-// A partition that can't be read for the moment makes no positions old: nothing
-// has happened in it that one who has just begun or come back would not know.
+// A partition that can't be read for the moment makes no position older than the
+// one that was gone on from, and none fresher.
 func TestMinuteInTrouble(t *testing.T) {
 	t.Parallel()
 	k := startCompacted(t, 2, nil)
@@ -153,13 +153,27 @@ func TestMinuteInTrouble(t *testing.T) {
 	r := run(t, s, "")
 	at := r.waitLive()
 	r.stop()
+	p, err := s.factory.places.parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.minute -= 20 * 60
+	old := s.factory.places.position(p)
 	k.Fault(kfake.Fault{Keys: keysOf(keyFetch), Topic: topicName, Partitions: []int32{1}, Err: kerr.KafkaStorageError, Count: -1})
 	k.state(t, 0, "a", "0a", time.Now())
-	for _, after := range []adapters.Position{"", at} {
-		r := run(t, s, after)
+	for _, c := range []struct {
+		name  string
+		after adapters.Position
+		want  time.Time // about
+	}{
+		{"from the start", "", time.Now()},
+		{"after a fresh position", at, time.Now()},
+		{"after an old one", old, time.Unix(p.minute*60, 0)},
+	} {
+		r := run(t, s, c.after)
 		r.waitValues("0a")
-		if at := knownAtPosition(t, s, r.seen()[0].Position); !isFresh(at) {
-			t.Errorf("got %v as what is known, want now", at)
+		if got := knownAtPosition(t, s, r.seen()[0].Position); c.want.Sub(got).Abs() > 2*time.Minute {
+			t.Errorf("%s: got %v as what is known, want %v", c.name, got, c.want)
 		}
 		r.stop()
 	}
