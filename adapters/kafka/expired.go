@@ -120,6 +120,7 @@ func (r *reader) lacks(ctx context.Context, p *part) error {
 	}
 	if time.Since(p.ahead) < patience {
 		r.leave(p)
+		p.replica = -1
 		r.lookAgain(true)
 		return nil
 	}
@@ -136,6 +137,10 @@ func (r *reader) lacks(ctx context.Context, p *part) error {
 	return &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: r.source.position(to), Lost: -1}
 }
 
+// soonest is how long one who reads may be without an answer at least, however
+// short deletions are kept: what is written last is not compacted yet.
+const soonest = time.Minute
+
 // late returns the error that says so if a compacted partition was not read to
 // its end for so long that deletions may have come and gone unseen.
 func (r *reader) late(p *part) error {
@@ -143,7 +148,7 @@ func (r *reader) late(p *part) error {
 	if p.caught.After(since) {
 		since = p.caught
 	}
-	if r.keeps == 0 || !p.holds || time.Since(since) < r.keeps {
+	if r.keeps == 0 || !p.holds || time.Since(since) < max(r.keeps, soonest) {
 		return nil
 	}
 	return &adapters.PositionLostError{Reason: adapters.LostExpired, Lost: -1}

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -167,11 +168,33 @@ func (r *reader) prepare(ctx context.Context, after adapters.Position) (*layout,
 	if r.at, err = r.begin(ctx, r.cluster, l, after, r.until); err != nil {
 		return nil, err
 	}
+	r.skipLeft(l)
 	r.resumed, r.began = r.at.minute, time.Now()
 	if r.factory.options.Compacted {
 		r.keeps, err = r.keepsDeletions(ctx, r.cluster, l)
 	}
 	return l, err
+}
+
+// skipLeft takes what is to be replayed of partitions that the key has left as
+// had by one who has begun when it had.
+func (r *reader) skipLeft(l *layout) {
+	if r.until == nil || r.key == nil {
+		return
+	}
+	for i := range l.topics {
+		to, found := r.until.topic(l.topics[i].name)
+		selected, err := r.selected(&l.topics[i])
+		if !found || err != nil {
+			continue
+		}
+		t, _ := r.at.topic(l.topics[i].name)
+		for _, p := range r.until.topics[to].parts {
+			if _, has := r.at.topics[t].find(p.partition); !has && !slices.Contains(selected, p.partition) {
+				r.at.addPartition(t, p.partition, p.next)
+			}
+		}
+	}
 }
 
 // finished reports whether everything up to the end is delivered.
