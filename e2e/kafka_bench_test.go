@@ -20,7 +20,8 @@ import (
 // BenchmarkKafkaLatency measures the time from before a record is given to a
 // producer (franz-go's, which doesn't linger) until a client has read it from
 // its socket, at 1,000 records a second, with 10 clients. The producer, Kafka,
-// Sidestream and the clients share the machine.
+// Sidestream and the clients share the machine: two cores gave a p50 of 0.8 ms
+// and a p99 of 2.6 to 5.5 ms.
 func BenchmarkKafkaLatency(b *testing.B) {
 	const rate, seconds, clients = 1000, 10, 10
 	bench := buildKafkaBench(b)
@@ -101,6 +102,10 @@ func readAges(r io.Reader, n int) (ages []time.Duration, err error) {
 // and by clients of one route without expressions. Both processes have one
 // processor (GOMAXPROCS=1). A backlog was there before; what is live is read
 // while it is produced, which is as fast as the producer is.
+//
+// In messages a second one client got 0.21 of the bare loop, and ten got 0.04 of
+// a backlog (0.4 counted in deliveries) and 0.12 of what was live (1.2): more
+// than half of the time goes into the kernel, for a socket of each client.
 func BenchmarkKafkaThroughput(b *testing.B) {
 	const messages = 300_000
 	bench := buildKafkaBench(b)
