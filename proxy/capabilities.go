@@ -12,6 +12,9 @@ func (l *loader) checkCapabilities(n *yaml.Node, path string, r *Route) bool {
 	complain := l.complainer(n, path)
 	can := r.factory.Capabilities()
 	ok := true
+	if can.Partitioned && (can.Compare == nil || can.Before == nil) {
+		ok = complain(r.Adapter, "%s says that its sources are partitioned, but not which positions are before others; that is a mistake of the adapter's", r.Adapter)
+	}
 	switch {
 	case can.Changes:
 		for _, f := range []struct{ name, expression string }{

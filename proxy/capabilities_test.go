@@ -18,6 +18,9 @@ func TestCapabilities(t *testing.T) {
 		table string // under "routes:\n"
 		want  []string
 	}{
+		{"partitions without an order", adapters.Capabilities{Partitioned: true, Replayable: true, Positions: true}, `
+  - path: /a
+    log: {}`, []string{"4:10: routes[0].log: log says that its sources are partitioned, but not which positions are before others; that is a mistake of the adapter's"}},
 		{"a change can't be rewritten", adapters.Capabilities{Changes: true, Stateful: true, Positions: true}, `
   - path: /a
     event:

@@ -80,7 +80,7 @@ func (r *reader) goneInReplay(t *topicLayout) error {
 	to := r.at.clone()
 	to.last.topic, to.last.index = none, 0
 	to.topics[i] = r.until.clone().topics[end]
-	return &adapters.PositionLostError{Reason: adapters.LostExpired, Resume: r.source.position(to), Lost: -1}
+	return &adapters.PositionLostError{Reason: adapters.LostExpired, Resume: r.positionOf(to), Lost: -1}
 }
 
 // withKept returns the selected partitions of a topic and those that the place

@@ -3,11 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math"
 	"slices"
-	"strconv"
-	"time"
 
 	"sidestream/adapters"
 	"sidestream/adapters/kafka/broker"
@@ -45,7 +41,7 @@ func (s *source) fromStart(ctx context.Context, cluster *cluster, l *layout, why
 	if err != nil {
 		return err
 	}
-	return &adapters.PositionLostError{Reason: why, Resume: s.position(p), Lost: -1}
+	return &adapters.PositionLostError{Reason: why, Resume: s.positionOf(p), Lost: -1}
 }
 
 // start returns the place where a Run begins without a position.
@@ -193,7 +189,7 @@ func (s *source) resume(ctx context.Context, cluster *cluster, l *layout, from *
 	case known == 0:
 		return nil, s.fromStart(ctx, cluster, l, adapters.LostUnknown)
 	case recreated:
-		return nil, &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: s.position(to), Lost: -1}
+		return nil, &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: s.positionOf(to), Lost: -1}
 	case len(added) == 0:
 		return to, nil
 	}
@@ -264,68 +260,4 @@ func (s *source) startOf(ctx context.Context, cluster *cluster, l *layout, from,
 		}
 	}
 	return nil
-}
-
-// Deletions in compacted topics can be known of for as long as this configuration
-// of a topic says, in milliseconds.
-const (
-	deleteRetention        = "delete.retention.ms"
-	defaultDeleteRetention = 24 * time.Hour
-)
-
-// recent returns an error if the records may be gone that took away keys after
-// a reader was at from.
-func (s *source) recent(ctx context.Context, cluster *cluster, l *layout, from *place) error {
-	keeps, err := s.keepsDeletions(ctx, cluster, l)
-	if err != nil {
-		return err
-	}
-	if age := time.Since(time.Unix(from.minute*60, 0)); age >= keeps {
-		return &adapters.PositionLostError{Reason: adapters.LostExpired, Lost: -1}
-	}
-	return nil
-}
-
-// keepsDeletions returns how long the topics keep the records that take keys
-// away.
-func (s *source) keepsDeletions(ctx context.Context, cluster *cluster, l *layout) (time.Duration, error) {
-	least := time.Duration(math.MaxInt64)
-	for i := range l.topics {
-		if l.topics[i].gone {
-			continue
-		}
-		keeps, err := s.topicKeeps(ctx, cluster, l, l.topics[i].Name)
-		if err != nil {
-			return 0, err
-		}
-		least = min(least, keeps)
-	}
-	return least, nil
-}
-
-// topicKeeps is that of one topic.
-func (s *source) topicKeeps(ctx context.Context, cluster *cluster, l *layout, topic string) (time.Duration, error) {
-	var err error
-	for _, node := range l.brokers { // any of them knows
-		var config map[string]string
-		config, err = ask(ctx, cluster, node, func(c *broker.Conn) (map[string]string, error) {
-			return c.TopicConfig(ctx, topic, deleteRetention)
-		})
-		switch {
-		case ctx.Err() != nil:
-			return 0, ctx.Err()
-		case isDenied(err):
-			return defaultDeleteRetention, nil
-		case err != nil:
-			continue
-		case config[deleteRetention] == "": // a server that doesn't have it
-			return defaultDeleteRetention, nil
-		}
-		ms, err := strconv.ParseInt(config[deleteRetention], 10, 64)
-		if err != nil {
-			return 0, adapters.Transient(reasonAnswer, fmt.Errorf("%s of topic %s: %w", deleteRetention, topic, err))
-		}
-		return time.Duration(min(ms, int64(math.MaxInt64/time.Millisecond))) * time.Millisecond, nil
-	}
-	return 0, err
 }

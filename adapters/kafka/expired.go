@@ -63,7 +63,7 @@ func (s *source) missing(ctx context.Context, cluster *cluster, l *layout, from 
 	if s.key != nil || s.factory.options.Compacted {
 		lost.Lost = -1 // of other keys, or replaced
 	}
-	lost.Resume = s.position(to)
+	lost.Resume = s.positionOf(to)
 	return lost, nil
 }
 
@@ -134,7 +134,7 @@ func (r *reader) lacks(ctx context.Context, p *part) error {
 	to := r.at.clone()
 	to.last = at{topic: none}
 	to.set(p.at.topic, p.id.partition, first[p.id])
-	return &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: r.source.position(to), Lost: -1}
+	return &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: r.positionOf(to), Lost: -1}
 }
 
 // soonest is how long one who reads may be without an answer at least, however

@@ -333,7 +333,7 @@ func (r *reader) lostTopic(t *topicLayout) error {
 	i, _ := to.topic(t.name)
 	to.topics[i].id, to.topics[i].parts = t.id, nil
 	to.last = at{topic: none}
-	return &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: r.source.position(to), Lost: -1}
+	return &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: r.positionOf(to), Lost: -1}
 }
 
 // node returns the broker that a partition is to be fetched from. ok is false

@@ -61,12 +61,12 @@ func (s *source) Seek(ctx context.Context, t time.Time) (adapters.Position, erro
 	if err != nil {
 		return "", err
 	}
-	return s.position(p), nil
+	return s.positionOf(p), nil
 }
 
-// position returns the position of a place where nobody has come to yet: one
+// positionOf returns the position of a place where nobody has come to yet: one
 // who begins there knows nothing that could be out of date.
-func (s *source) position(p *place) adapters.Position {
+func (s *source) positionOf(p *place) adapters.Position {
 	if s.factory.options.Compacted && p.minute == 0 {
 		p.minute = minuteOf(time.Now())
 	}
