@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"reflect"
 
 	"sidestream/adapters/kafka/broker"
@@ -12,16 +13,27 @@ type cluster struct {
 	options *Options // those that matter are equal in all factories
 	tokens  func()   // closes where tokens come from
 
-	beginning chan struct{} // holds a value for each Run that looks up where to begin
+	asking chan struct{} // holds a value for each question that is being asked
 }
 
-// maxBeginning bounds the Runs that look up at a time where to begin. When all
-// clients of another replica come at once, the brokers have enough to do.
-const maxBeginning = 16
+// maxAsking bounds the questions that are asked at a time, beside what is
+// fetched. When all clients of another replica come at once, and each Run asks
+// where to begin, the brokers have enough to do.
+const maxAsking = 16
+
+// turn waits until a question may be asked. It is over when done is called.
+func (c *cluster) turn(ctx context.Context) (done func(), err error) {
+	select {
+	case c.asking <- struct{}{}:
+		return func() { <-c.asking }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
 
 func newCluster(o *Options) *cluster {
 	options, closeTokens := o.broker()
-	return &cluster{Cluster: broker.New(options), options: o, tokens: closeTokens, beginning: make(chan struct{}, maxBeginning)}
+	return &cluster{Cluster: broker.New(options), options: o, tokens: closeTokens, asking: make(chan struct{}, maxAsking)}
 }
 
 // fits reports whether a factory with these options could do with it.

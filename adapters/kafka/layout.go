@@ -79,7 +79,12 @@ func (s *source) lookUp(ctx context.Context, cluster *cluster) (*layout, error) 
 
 // metadata asks for what brokers know of the topics.
 func (s *source) metadata(ctx context.Context, cluster *cluster) (*broker.Metadata, error) {
-	// Within this time all brokers get their turn.
+	done, err := cluster.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	// Within this time all brokers are asked.
 	within, cancel := context.WithTimeout(ctx, time.Duration(s.factory.options.Connection.RequestTimeout))
 	defer cancel()
 	meta, err := cluster.Metadata(within, s.topics)

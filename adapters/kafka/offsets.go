@@ -83,6 +83,11 @@ func (s *source) offsetsAtHand(ctx context.Context, cluster *cluster, l *layout,
 
 // ask connects to a broker for one request.
 func ask[T any](ctx context.Context, cluster *cluster, node broker.Node, request func(*broker.Conn) (T, error)) (answer T, err error) {
+	done, err := cluster.turn(ctx)
+	if err != nil {
+		return answer, err
+	}
+	defer done()
 	conn, err := cluster.Connect(ctx, node)
 	if err != nil {
 		return answer, err

@@ -155,12 +155,6 @@ func (r *reader) run(ctx context.Context, after adapters.Position) error {
 
 // prepare finds out where to begin, and what there is to read.
 func (r *reader) prepare(ctx context.Context, after adapters.Position) (*layout, error) {
-	select {
-	case r.cluster.beginning <- struct{}{}:
-		defer func() { <-r.cluster.beginning }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 	l, err := r.lookUp(ctx, r.cluster)
 	if err != nil {
 		return nil, err
