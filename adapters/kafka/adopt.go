@@ -14,6 +14,7 @@ import (
 // its start, and what has moved is fetched from where it is now. begins says that
 // the Run begins here, without a position.
 func (r *reader) adopt(ctx context.Context, l *layout, begins bool) error {
+	before := r.layout
 	r.layout = l
 	var added []*part
 	for i := range l.topics {
@@ -26,13 +27,18 @@ func (r *reader) adopt(ctx context.Context, l *layout, begins bool) error {
 			continue
 		}
 		j, _ := r.at.topic(t.name)
-		switch was := &r.at.topics[j]; {
+		was := &r.at.topics[j]
+		switch {
 		case was.id == noTopic, was.id != t.id && t.continues(was):
 			was.id = t.id
 		case t.ID == broker.TopicID{} && was.id != t.unnamed && !begins:
 			// A broker without ids, while others have told of one.
 		case !t.continues(was):
 			return r.lostTopic(t)
+		}
+		if before != nil && t.behind(was) {
+			*t = before.topics[i] // which isn't
+			continue
 		}
 		selected, err := r.selected(t)
 		if err != nil {

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"sidestream/adapters"
@@ -168,6 +169,8 @@ func (s *source) resume(ctx context.Context, cluster *cluster, l *layout, from *
 			recreated = true
 			to.addTopic(t.name, t.id)
 			continue
+		case found && t.behind(&from.topics[old]):
+			return nil, adapters.Transient(reasonNoPartition, fmt.Errorf("topic %s: the position names a partition that there isn't, or that not all brokers know of yet", t.Name))
 		}
 		to.addTopic(t.name, t.id)
 		selected, err := s.selected(t)
@@ -201,11 +204,18 @@ func (s *source) resume(ctx context.Context, cluster *cluster, l *layout, from *
 // partitions than before tells; where they have, that means that a broker hasn't
 // heard of the last yet. Brokers may have got ids meanwhile.
 func (t *topicLayout) continues(was *topicPlace) bool {
-	n := len(was.parts)
 	if t.ID == (broker.TopicID{}) {
-		return was.id == t.id && (n == 0 || int(was.parts[n-1].partition) < len(t.Partitions))
+		return was.id == t.id && !t.behind(was)
 	}
 	return was.id == t.id || was.id == t.unnamed
+}
+
+// behind reports whether this was told by a broker that hasn't heard of the last
+// partitions yet, since a reader of the topic has been in them. Topics don't
+// lose any.
+func (t *topicLayout) behind(was *topicPlace) bool {
+	n := len(was.parts)
+	return n > 0 && int(was.parts[n-1].partition) >= len(t.Partitions)
 }
 
 // copyParts adds to the place p what from has of one topic.

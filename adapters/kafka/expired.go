@@ -11,8 +11,9 @@ import (
 )
 
 // expired returns the error that says that records are gone which one at the
-// place lacks, up to the place until if that is not nil, if there are such. Of partitions that nobody leads there is no
-// telling; they are read as soon as somebody does.
+// place lacks, up to the place until if that is not nil, if there are such. Of
+// partitions that nobody leads there is no telling; they are read as soon as
+// somebody does.
 //
 // The number of those lost is a difference of offsets, which may be more than
 // there were records: some offsets are those of markers of transactions.
@@ -110,6 +111,10 @@ func (r *reader) outOfRange(ctx context.Context, p *part) error {
 	return r.lacks(ctx, p)
 }
 
+// doubt is for how long records that were there may seem to be lacking before
+// they are: less than patience, with which the Run would end undecided.
+const doubt = 3 * time.Second
+
 // lacks takes in that a partition lacks records that were there. Either it isn't
 // the log that it was, or what was asked isn't its leader: a broker that is cut
 // off from the others believes so for a while.
@@ -118,7 +123,7 @@ func (r *reader) lacks(ctx context.Context, p *part) error {
 	if p.ahead.IsZero() {
 		p.ahead = time.Now()
 	}
-	if time.Since(p.ahead) < patience {
+	if time.Since(p.ahead) < doubt {
 		r.leave(p)
 		p.replica = -1
 		r.lookAgain(true)
