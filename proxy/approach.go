@@ -46,7 +46,14 @@ func (c *client) approach(ctx context.Context, id string) (why departure, end er
 			c.cursor = cursor
 			return "", errJoined
 		}
-		at = to // which the feed has forgotten meanwhile
+		// The feed has forgotten that place meanwhile, or has given up all that it
+		// had and hasn't delivered anything since.
+		if to == at {
+			if why = c.pause(ctx); why != "" {
+				return why, nil
+			}
+		}
+		at = to
 	}
 }
 
@@ -98,14 +105,19 @@ func (c *client) goAhead(ctx context.Context, at *adapters.Position) (why depart
 	}
 	_ = c.out.flush() // an error stays, and is found when waiting or by the next
 	for until := time.Now().Add(overtake); !c.covered(*at) && time.Now().Before(until); {
-		// Nobody is told of what the feed passes for other keys than this.
-		soon := make(chan struct{})
-		timer := time.AfterFunc(10*time.Millisecond, func() { close(soon) })
-		_, _, why = c.wait(ctx, soon, nil)
-		timer.Stop()
-		if why != "" {
+		if why = c.pause(ctx); why != "" {
 			return why, nil
 		}
 	}
 	return "", errJoined
+}
+
+// pause waits for the feed a little. Nobody is told of what it passes for other
+// keys than the client's.
+func (c *client) pause(ctx context.Context) departure {
+	soon := make(chan struct{})
+	timer := time.AfterFunc(10*time.Millisecond, func() { close(soon) })
+	defer timer.Stop()
+	_, _, why := c.wait(ctx, soon, nil)
+	return why
 }
