@@ -39,17 +39,19 @@ func (c *client) approach(ctx context.Context, id string) (why departure, end er
 			continue
 		}
 		to := c.passed()
-		if to == at { // the feed has given up what it had, and delivered nothing since
-			why = c.pause(ctx)
-		} else {
-			why, end = c.follow(ctx, leg{after: at, until: to}, c.pass)
-		}
-		if why != "" || end != nil {
-			return why, end
+		if to != at {
+			if why, end = c.follow(ctx, leg{after: at, until: to}, c.pass); why != "" || end != nil {
+				return why, end
+			}
 		}
 		if cursor, ok := c.feed.After(string(to)); ok {
 			c.cursor = cursor
 			return "", errJoined
+		}
+		if to == at { // the feed has given up what it had, and delivered nothing since
+			if why = c.pause(ctx); why != "" {
+				return why, nil
+			}
 		}
 		at = to // which the feed has forgotten meanwhile
 	}
