@@ -63,6 +63,11 @@ type Event struct {
 	// time if it does not say.
 	Time time.Time
 
+	// ID, if not empty, is what the upstream knows the event by, in at most
+	// [MaxID] bytes: another event with the same ID is the same one, sent once
+	// more. It isn't shown to clients.
+	ID string
+
 	// State, if not nil, is the full state of Key that this event leads to.
 	// It is what a client that does not have what came before is given in
 	// the event's place. For an event that is itself a full state (see
@@ -98,7 +103,18 @@ type Event struct {
 	// which is how a private replay finds out that it has met the shared
 	// run although nothing happens. All other fields are ignored.
 	Live bool
+
+	// Stale, if not empty, makes this a notice in place of an event: the
+	// upstream is not well, for this reason, which clients are told, and the
+	// source goes on by itself to try. What it has delivered stands until a
+	// Live notice says that all is well again. It is for a source that has
+	// something to deliver although its upstream fails; others return an error.
+	// All other fields are ignored.
+	Stale string
 }
+
+// MaxID is the longest ID of an event, in bytes.
+const MaxID = 256
 
 // A Gap says that events are missing; see [Event.Gap].
 type Gap struct {

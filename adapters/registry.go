@@ -82,6 +82,7 @@ type Route struct {
 // value is empty and ready for use.
 type Registry struct {
 	byName map[string]Adapter
+	stores []StoreKind
 }
 
 // NewRegistry returns a registry of the given adapters. It panics if two of

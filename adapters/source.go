@@ -43,8 +43,7 @@ type Capabilities struct {
 	// Keyed: events carry keys of the source's own, and are ordered by key.
 	Keyed bool
 
-	// Ingest: the source is an http.Handler as well, which takes requests
-	// on its route's ingest path.
+	// Ingest: sources are [Receiver]s, and the factory is an [Ingester].
 	Ingest bool
 
 	// WholeURL: the source stands for the very URL of the request, so that

@@ -3,7 +3,6 @@ package adaptertest
 import (
 	"errors"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -47,8 +46,11 @@ func (t *trial) openAtOnce(when string) {
 
 // checkIngest: a source that takes requests is declared as one.
 func checkIngest(t *trial) {
-	if _, got := t.open().(http.Handler); got != t.Ingest {
-		t.Errorf("got a source that is an http.Handler: %v, want %v as in Capabilities.Ingest", got, t.Ingest)
+	if _, got := t.open().(adapters.Receiver); got != t.Ingest {
+		t.Errorf("got a source that is a Receiver: %v, want %v as in Capabilities.Ingest", got, t.Ingest)
+	}
+	if _, got := t.Factory.(adapters.Ingester); got != t.Ingest {
+		t.Errorf("got a factory that is an Ingester: %v, want %v as in Capabilities.Ingest", got, t.Ingest)
 	}
 }
 
