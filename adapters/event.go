@@ -109,7 +109,8 @@ type Event struct {
 	// source goes on by itself to try. What it has delivered stands until a
 	// Live notice says that all is well again. It is for a source that has
 	// something to deliver although its upstream fails; others return an error.
-	// All other fields are ignored.
+	// Of other fields Live and Position may be set: what there is to deliver is
+	// delivered then, while the upstream is not well.
 	Stale string
 }
 

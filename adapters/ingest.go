@@ -37,7 +37,8 @@ type Ingester interface {
 	// path's variables are those of [http.Request.PathValue]. It calls
 	// receive once it knows that the request is what it claims to be, at most
 	// once: it finds the source for vars, which it opens if need be, and is
-	// its Receive. Its error may also be [ErrBadVariable].
+	// its Receive. Its error may also be [ErrBadVariable]. The request's
+	// context has the route's logger (see zerolog.Ctx).
 	ServeIngest(w http.ResponseWriter, r *http.Request, receive func(ctx context.Context, vars Vars, events []Event) error)
 }
 

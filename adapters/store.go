@@ -31,6 +31,11 @@ type Keep struct {
 	Bytes  int64
 	Age    time.Duration
 
+	// Begin is with how many of the newest events a Run begins that has no
+	// position, about; -1: with all that are kept. Sources with state begin
+	// with that.
+	Begin int64
+
 	// Replicas is on how many servers it is kept; 0: what the store makes of
 	// that.
 	Replicas int

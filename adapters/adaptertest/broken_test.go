@@ -52,6 +52,7 @@ func TestBroken(t *testing.T) {
 	) {
 		all = append(all, f.broken())
 	}
+	all = append(all, receiveFaults()...)
 	for _, f := range slices.Concat(replayFaults(), replayStopFaults(), replayLostFaults(), mergeFaults(), growFaults()) {
 		all = append(all, f.broken())
 	}
@@ -97,6 +98,19 @@ func TestUnbroken(t *testing.T) {
 		}, ""},
 		{"bucket that loses more positions than it must", Bucket, overcautious, ""},
 		{"bucket with a single state", Bucket, single, ""},
+		{"unwell, and says so all the time", Bucket, func(_ testing.TB, u *Upstream, _ *Log) {
+			faultyEmit(u, func(_ adapters.Position, emit emitFunc) emitFunc {
+				return func(e adapters.Event) error {
+					if err := emit(adapters.Event{Stale: "no quorum"}); err != nil {
+						return err
+					}
+					if e.Live {
+						e.Stale = "no quorum"
+					}
+					return emit(e)
+				}
+			})
+		}, ""},
 		{"keyed, with an order for each key", Replayable, func(_ testing.TB, u *Upstream, _ *Log) {
 			faultyCapabilities(u, func(c *adapters.Capabilities) { c.Keyed = true })
 			faultyEmit(u, func(after adapters.Position, emit emitFunc) emitFunc {
@@ -112,6 +126,7 @@ func TestUnbroken(t *testing.T) {
 	} {
 		unbroken(t, f.broken())
 	}
+	unbroken(t, broken{"mailbox", "", mailHarness(), func(tb testing.TB, _ int) *Upstream { tb.Helper(); return mailUpstream(tb, nil) }})
 	for name, form := range partitionedForms() {
 		unbroken(t, partitionFault{name, form, func(testing.TB, *Upstream, *topic) {}, ""}.broken())
 	}

@@ -34,6 +34,10 @@ func (p profile) deletes() bool { return p.keepsStates() && p.Delete != nil }
 // state is missing is no loss, since a newer one makes up for it.
 func (p profile) overflows() bool { return p.Overflow != nil && !p.Stateful }
 
+// receives reports whether it can be checked what becomes of events that are
+// pushed into a source.
+func (p profile) receives() bool { return p.Ingest && p.Event != nil }
+
 func (c check) applies(h Harness, u *Upstream) bool {
 	return c.when == nil || c.when(profile{h, u, u.Factory.Capabilities()})
 }
@@ -62,6 +66,11 @@ func checks() []check {
 		{"keys", func(p profile) bool { return p.Keyed && p.Key != nil }, checkKeys},
 		{"deletion", profile.deletes, checkDeletion},
 		{"overflow", profile.overflows, checkOverflow},
+
+		{"receive", profile.receives, checkReceive},
+		{"receive-error", profile.receives, checkReceiveError},
+		{"receive-together", profile.receives, checkReceiveTogether},
+		{"receive-stop", profile.receives, checkReceiveStop},
 
 		{"serial", nil, checkSerial},
 		{"late", nil, checkLate},

@@ -37,6 +37,8 @@
 //     and "seek-error", which go by [adapters.Event.Time];
 //   - with [adapters.Capabilities.Partitioned]: "replay", "replay-stop",
 //     "replay-lost", "merge" and "before"; with [Upstream.Grow], "grow";
+//   - with [adapters.Capabilities.Ingest] and [Upstream.Event], "receive",
+//     "receive-error", "receive-together" and "receive-stop";
 //   - with [Upstream.Key], "keys"; with [Upstream.Expire], "lost-expired";
 //     with [Upstream.Recreate], "lost-recreated"; with [Upstream.Delete],
 //     "deletion"; with [Upstream.Overflow], "overflow"; with [Upstream.Fail],
@@ -79,6 +81,9 @@
 // are expected where the suite has made them happen, in "deletion" and
 // "overflow", and reported anywhere else.
 //
+// Stale notices ([adapters.Event.Stale]) may be emitted at any time. They stand
+// for nothing; one that is a Live notice as well is taken for that.
+//
 // Every source has to emit a Live notice: it is how the suite, like the
 // supervisor, knows that a source listens.
 //
@@ -91,5 +96,5 @@
 //
 // [Log] is an upstream in memory that passes the suite in each of its forms,
 // and so is [Partitions], of sources that are Partitioned. They serve tests of
-// what is built upon sources.
+// what is built upon sources. So does [Mailbox], of sources that are Receivers.
 package adaptertest

@@ -61,6 +61,12 @@ type Upstream struct {
 	// partitions, those of one key to one.
 	Key func(i int) string
 
+	// Event returns what number i is received as, with nothing in it but what
+	// Publish has there. It is for sources that are Receivers; without it, what
+	// they promise of Receive isn't checked. There has to be room for 8 calls at
+	// once of 5 events each.
+	Event func(i int) adapters.Event
+
 	// Delete deletes the key that number i was published to.
 	Delete func(ctx context.Context, i int) error
 

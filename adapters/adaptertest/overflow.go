@@ -103,7 +103,7 @@ func (t *trial) checkGaps(got []record) {
 					r.number, announced, missing, numbers(got))
 				return
 			}
-		case live, step, deletion:
+		case live, step, deletion, unwell:
 		}
 	}
 	switch {

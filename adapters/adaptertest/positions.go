@@ -39,7 +39,7 @@ func (t *trial) checkTokens(got []record) {
 			t.Errorf("event %d: got position %q from an adapter without positions, want none", r.number, r.Position)
 		case !r.Position.Valid():
 			t.Errorf("event %d: got position %q, want a valid one (see Position.Valid)", r.number, r.Position)
-		case r.kind == live || r.kind == gap || !t.Positions || r.kind == step && r.Position == "":
+		case r.kind == live || r.kind == gap || r.kind == unwell || !t.Positions || r.kind == step && r.Position == "":
 		case r.Position == "":
 			t.Errorf("event %d: got no position, want one on every event", r.number)
 		case seen && (r.kind == step || !t.conflates()), seen && at == aStep:
@@ -50,7 +50,7 @@ func (t *trial) checkTokens(got []record) {
 			numberAt[r.Position] = aStep
 		case numbered, deletion:
 			numberAt[r.Position] = r.number
-		case live, gap:
+		case live, gap, unwell:
 		}
 	}
 }

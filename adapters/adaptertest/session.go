@@ -43,6 +43,7 @@ const (
 	deletion             // for the end of a key
 	live                 // for a Live notice
 	gap                  // for a Gap notice
+	unwell               // for a Stale notice that is no Live one
 )
 
 // kindOf tells what e stands for.
@@ -52,6 +53,8 @@ func (p profile) kindOf(e adapters.Event) kind {
 		return gap
 	case e.Live:
 		return live
+	case e.Stale != "":
+		return unwell
 	case e.State != nil && e.State.Gone:
 		return deletion
 	case p.Stateful && e.State == nil:
@@ -192,6 +195,8 @@ func numbers(got []record) []string {
 			list = append(list, "step")
 		case deletion:
 			list = append(list, "deletion")
+		case unwell:
+			list = append(list, "stale")
 		case gap:
 			list = append(list, fmt.Sprintf("gap of %d", r.Gap.Lost))
 		case numbered:

@@ -25,7 +25,9 @@ type trial struct {
 	start func() *Upstream
 
 	sessions []*session
-	aside    sync.WaitGroup // what else was started
+	aside    sync.WaitGroup  // what else was started
+	going    context.Context //nolint:containedctx // that of aside; done when the check is over
+	over     context.CancelFunc
 
 	newest  atomic.Int64   // the last number that was published
 	deleted map[string]int // by key, the last number that was published before it was deleted
@@ -36,7 +38,10 @@ type trial struct {
 
 func newTrial(t tb, h Harness, start func() *Upstream) *trial {
 	u := start()
+	going, over := context.WithCancel(context.Background())
 	return &trial{
+		going:   going,
+		over:    over,
 		tb:      t,
 		profile: profile{h, u, u.Factory.Capabilities()},
 		start:   start,
@@ -91,7 +96,7 @@ func (t *trial) publishAside(first, last int) <-chan struct{} {
 	done := make(chan struct{})
 	t.aside.Go(func() {
 		defer close(done)
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(t.going, patience)
 		defer cancel()
 		for i := first; i <= last && t.Publish != nil && ctx.Err() == nil; i++ {
 			t.publishing(i)
@@ -220,6 +225,7 @@ func (t *trial) stop(s *session) []record {
 
 // stopAll stops what a check has left running.
 func (t *trial) stopAll() {
+	t.over()
 	for _, s := range t.sessions {
 		s.cancel()
 	}

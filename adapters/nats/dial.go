@@ -139,7 +139,8 @@ func (d *dialer) prepare(s endpoint) (*natsgo.Options, error) {
 	o.MaxPingsOut = maxPings
 	o.AllowReconnect = false // that is the link's work
 	o.SkipHostLookup = true  // the socket's, who can be interrupted
-	o.NoEcho = true          // requests to JetStream are no events of a route that listens to its API
+	o.InProcessServer = d.options.inProcess
+	o.NoEcho = true // requests to JetStream are no events of a route that listens to its API
 
 	// Nothing is written but subscriptions, requests and pings. What can't be
 	// written in this time won't be.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	natsgo "github.com/nats-io/nats.go"
+
 	"sidestream/adapters"
 	"sidestream/adapters/secret"
 	"sidestream/adapters/tlsfiles"
@@ -118,6 +120,8 @@ type Connection struct {
 	// Reconnect is how long to wait before all servers are tried once more.
 	// They are tried for ever.
 	Reconnect Backoff `yaml:"reconnect"`
+
+	inProcess natsgo.InProcessConnProvider // see [ClientOptions]
 }
 
 // Auth is how the client proves who it is. One kind only: user and password,
