@@ -28,7 +28,8 @@ const (
 	maxRetry = math.MaxInt64 / int64(time.Millisecond)
 )
 
-// DecoderOptions bound what a [Decoder] holds in memory.
+// DecoderOptions bound what a [Decoder] holds in memory, and say where it
+// starts.
 type DecoderOptions struct {
 	// MaxEvent is the longest payload of an event, in bytes. Zero means 1 MiB.
 	MaxEvent int
@@ -36,6 +37,12 @@ type DecoderOptions struct {
 	// MaxLine is the longest line, in bytes without its line break. Zero
 	// means 4 KiB more than MaxEvent.
 	MaxLine int
+
+	// LastEventID is the newest id from before the stream began, that of a
+	// stream which this one continues. Events without an id have it until
+	// the stream names another or, by an id line without a value, none.
+	// Chromium does so; in the standard every stream starts without one.
+	LastEventID string
 }
 
 // A TooLongError reports an event that the [Decoder] has skipped because of a
@@ -91,7 +98,10 @@ func NewDecoder(r io.Reader, o *DecoderOptions) *Decoder {
 	if opts.MaxLine <= 0 {
 		opts.MaxLine = min(opts.MaxEvent, math.MaxInt-lineRoom) + lineRoom
 	}
-	return &Decoder{r: r, maxLine: opts.MaxLine, maxEvent: opts.MaxEvent, buf: make([]byte, readSize)}
+	return &Decoder{
+		r: r, maxLine: opts.MaxLine, maxEvent: opts.MaxEvent, buf: make([]byte, readSize),
+		id: opts.LastEventID, lastID: opts.LastEventID,
+	}
 }
 
 // Next returns the next event. Its Data is valid until the next call of Next.
@@ -128,8 +138,8 @@ func (d *Decoder) Next() (Event, error) {
 
 // LastEventID returns the newest id as of the last blank line read, with or
 // without an event before it: the one to reconnect with. As in the standard
-// it starts out empty with each stream, and an id line without a value makes
-// it empty again.
+// it starts out empty with each stream, unless [DecoderOptions] says
+// otherwise, and an id line without a value makes it empty again.
 func (d *Decoder) LastEventID() string { return d.lastID }
 
 // Retry returns the value of the newest valid retry line read so far, also if

@@ -151,6 +151,22 @@ var decoderTests = []struct {
 		want: []string{"|message|" + strings.Repeat("x", 20_000) + "\ny"}},
 }
 
+// A stream that continues another goes on with its id until it names one of
+// its own, or none.
+func TestDecoderContinues(t *testing.T) {
+	const stream = "data: a\n\nid\ndata: b\n\ndata: c\n\nid: 2\ndata: d\n\n"
+	d := eventstream.NewDecoder(strings.NewReader(stream), &eventstream.DecoderOptions{LastEventID: "1"})
+	if got := d.LastEventID(); got != "1" {
+		t.Errorf("got last event id %q before the first line, want %q", got, "1")
+	}
+	for _, want := range []string{"1", "", "", "2"} {
+		e, err := d.Next()
+		if err != nil || e.ID != want || d.LastEventID() != want {
+			t.Errorf("event %q: got id %q, last event id %q, error %v; want %q", e.Data, e.ID, d.LastEventID(), err, want)
+		}
+	}
+}
+
 // once reads its stream in one piece. It fails the test if it is read again:
 // on a connection, that would block until the next event.
 type once struct {
