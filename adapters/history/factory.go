@@ -1,0 +1,111 @@
+package history
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync"
+
+	"sidestream/adapters"
+)
+
+// A factory opens sources that deliver what those of another factory do.
+type factory struct {
+	inner  adapters.Factory
+	can    adapters.Capabilities // of inner
+	keep   adapters.Keep
+	store  *store
+	stream string
+
+	mu     sync.Mutex
+	joined *home  // guarded by mu; nil before the first use
+	leave  func() // guarded by mu; gives joined up
+	closed bool   // guarded by mu
+}
+
+// Capabilities implements [adapters.Factory].
+func (f *factory) Capabilities() adapters.Capabilities {
+	can := f.can
+	can.Positions, can.Replayable, can.Seekable = true, true, !can.Stateful
+	can.Compare = compare
+	// What happens while nobody listens would be missed by who comes back. A
+	// state makes up for that, and what is pushed is kept in any case.
+	can.Always = can.Always || !can.Stateful && !can.Ingest && len(f.keep.Vars) == 0
+	return can
+}
+
+// Open implements [adapters.Factory].
+func (f *factory) Open(vars adapters.Vars, env adapters.Env) (adapters.Source, error) {
+	return f.open(vars, env)
+}
+
+func (f *factory) open(vars adapters.Vars, env adapters.Env) (*source, error) {
+	// Env.Form is for positions, which are not the inner source's any more.
+	within := env
+	within.Form = ""
+	inner, err := f.inner.Open(vars, within)
+	if err != nil {
+		return nil, err
+	}
+	return &source{
+		factory: f,
+		inner:   inner,
+		env:     env,
+		form:    formOf(f.can.Stateful, env.Form),
+		subject: subjectOf(f.stream, f.keep.Vars, vars),
+	}, nil
+}
+
+// home returns the home that the factory shares with others.
+func (f *factory) home() (*home, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return nil, adapters.Transient(reasonClosed, nil)
+	}
+	if f.joined == nil {
+		f.joined, f.leave = f.store.join()
+	}
+	return f.joined, nil
+}
+
+const reasonClosed = "history is closed"
+
+// Close gives up the home, and closes the inner factory. The factory's sources
+// should have returned from Run.
+func (f *factory) Close() error {
+	f.mu.Lock()
+	leave := f.leave
+	f.joined, f.leave, f.closed = nil, nil, true
+	f.mu.Unlock()
+	if leave != nil {
+		leave()
+	}
+	if closer, ok := f.inner.(io.Closer); ok {
+		return closer.Close()
+	}
+	return nil
+}
+
+// An ingestFactory is one of sources that events are pushed into.
+type ingestFactory struct {
+	*factory
+	ingester adapters.Ingester
+}
+
+// Open implements [adapters.Factory].
+func (f *ingestFactory) Open(vars adapters.Vars, env adapters.Env) (adapters.Source, error) {
+	s, err := f.open(vars, env)
+	if err != nil {
+		return nil, err
+	}
+	return &receiver{s}, nil
+}
+
+// Ingest implements [adapters.Ingester].
+func (f *ingestFactory) Ingest() adapters.Ingest { return f.ingester.Ingest() }
+
+// ServeIngest implements [adapters.Ingester].
+func (f *ingestFactory) ServeIngest(w http.ResponseWriter, r *http.Request, receive func(ctx context.Context, vars adapters.Vars, events []adapters.Event) error) {
+	f.ingester.ServeIngest(w, r, receive)
+}

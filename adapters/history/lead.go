@@ -1,0 +1,224 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"sidestream/adapters"
+	"sidestream/adapters/history/lease"
+	"sidestream/adapters/nats"
+)
+
+// takePart takes part in running the inner source until ctx is done: it
+// contends for the lease, again after each failure.
+func (r *run) takePart(ctx context.Context) {
+	shortest, longest := r.factory.keep.MinBackoff, r.factory.keep.MaxBackoff
+	for bound := shortest; ; bound = min(2*bound, longest) {
+		began := time.Now()
+		err := r.contend(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > longest {
+			bound = shortest
+		}
+		r.env.Log.Warn().Err(err).Msg("no part in running the source; it will be tried again")
+		r.gate.condition(adapters.Reason(err), 0)
+		if !pause(ctx, rand.N(bound)+1) {
+			return
+		}
+	}
+}
+
+// contend takes part until something is wrong with the leases.
+func (r *run) contend(ctx context.Context) error {
+	leases, err := r.home.leases(ctx)
+	if err != nil {
+		return err
+	}
+	err = leases.Contend(ctx, r.subject,
+		func(ctx context.Context, held *lease.Held) error {
+			if err := r.lead(ctx, held); err != nil && ctx.Err() == nil {
+				return &leadError{err}
+			}
+			return nil
+		},
+		func(c lease.Condition) {
+			if c.Held && !c.Mine { // one's own is known, whether it could be told or not
+				r.hear(c.State)
+			}
+		})
+	var unwritten *leadError
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.As(err, &unwritten):
+		return unwritten.error
+	case err != nil:
+		r.home.drop(leases)
+		return passing(nats.Classify(fmt.Errorf("leases: %w", err)))
+	}
+	return errNoLease
+}
+
+// errNoLease can't be: who contends does so until something is wrong.
+var errNoLease = errors.New("the lease was given up without a reason")
+
+// A leadError is one of running the inner source, and not of the leases.
+type leadError struct{ error }
+
+func (e *leadError) Unwrap() error { return e.error }
+
+// What the holder of a lease tells the others of its upstream: nothing as long
+// as nothing is known; that it is well, and up to which sequence is stored what
+// there was; or why it isn't.
+const (
+	toldFresh = "fresh "
+	toldStale = "stale "
+)
+
+// hear takes what another replica tells.
+func (r *run) hear(told string) {
+	if why, stale := strings.CutPrefix(told, toldStale); stale {
+		r.gate.condition(why, 0)
+	} else if text, fresh := strings.CutPrefix(told, toldFresh); fresh {
+		seq, _ := strconv.ParseUint(text, 10, 64)
+		r.gate.condition("", seq)
+	}
+}
+
+// lead runs the inner source, again after each failure, for as long as ctx
+// lasts, and writes what it delivers. It returns an error if it can't write, and
+// makes the whole run fail if the inner source has failed for good.
+func (r *run) lead(ctx context.Context, held *lease.Held) error {
+	w, err := r.newWriter(ctx, held)
+	if err != nil {
+		return err
+	}
+	r.leads.Store(true)
+	r.env.Log.Info().Uint64("term", held.Term()).Msg("source is run by this replica")
+	defer func() {
+		r.leads.Store(false)
+		r.env.Log.Info().Uint64("term", held.Term()).Msg("source is no longer run by this replica")
+	}()
+	shortest, longest := r.factory.keep.MinBackoff, r.factory.keep.MaxBackoff
+	for bound := shortest; ; bound = min(2*bound, longest) {
+		w.heard = time.Time{}
+		err := runSource(ctx, r.inner, w.after, func(e adapters.Event) error { return w.take(ctx, e) })
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if !w.heard.IsZero() && time.Since(w.heard) > bound {
+			bound = shortest
+		}
+		var lost *adapters.PositionLostError
+		var unwritten *writeError
+		switch {
+		case err == nil:
+			if err := w.mark(ctx, entry{Mark: markEnd}); err != nil {
+				return err
+			}
+			<-ctx.Done() // or another replica would run it again
+			return ctx.Err()
+		case errors.As(err, &unwritten):
+			return unwritten.error
+		case adapters.IsPermanent(err):
+			r.gate.fail(ended{err})
+			return err
+		case errors.As(err, &lost):
+			r.env.Log.Warn().Err(err).Int64("lost", lost.Lost).Msg("source lost its position")
+			if err := w.lose(ctx, lost); err != nil {
+				return err
+			}
+		default:
+			w.failed(err)
+		}
+		if !pause(ctx, rand.N(bound)+1) {
+			return ctx.Err()
+		}
+	}
+}
+
+// runSource runs a source once. A panic is a failure like another.
+func runSource(ctx context.Context, s adapters.Source, after adapters.Position, emit func(adapters.Event) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return s.Run(ctx, after, emit)
+}
+
+// take writes what the inner source emits.
+func (w *writer) take(ctx context.Context, e adapters.Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if e.Stale != "" {
+		w.tell(e.Stale)
+		if !e.Live {
+			return nil
+		}
+	}
+	if w.heard.IsZero() {
+		w.heard = time.Now()
+		if w.missed {
+			if err := w.mark(ctx, entry{Mark: markGap, Reason: adapters.LostUnknown, Lost: -1}); err != nil {
+				return err
+			}
+			w.missed = false
+		}
+	}
+	if e.Position != "" {
+		w.after = e.Position
+	}
+	var err error
+	switch {
+	case e.Live:
+	case e.Gap != nil:
+		err = w.mark(ctx, entry{Mark: markGap, Reason: e.Gap.Reason, Lost: e.Gap.Lost})
+	default:
+		err = w.event(ctx, &e)
+	}
+	if err == nil {
+		err = w.keepState(ctx)
+	}
+	if err == nil && e.Stale == "" {
+		w.tell("")
+	}
+	return err
+}
+
+// failed notes a failure of the inner source that may pass.
+func (w *writer) failed(err error) {
+	w.run.env.Log.Warn().Err(err).Msg("source failed; it will be run again")
+	w.tell(adapters.Reason(err))
+	w.again()
+}
+
+// again notes that the inner source is run again, after it has failed or at
+// another replica. One without positions may have missed something, which a
+// state makes up for.
+func (w *writer) again() {
+	can := w.run.factory.can
+	w.missed = w.missed || !can.Positions && !can.Stateful
+	if w.partial { // what was written last never was a state; the source starts from one
+		w.partial, w.after = false, ""
+	}
+}
+
+// lose notes that the inner source can't go on from where it was.
+func (w *writer) lose(ctx context.Context, lost *adapters.PositionLostError) error {
+	w.after, w.partial = lost.Resume, false
+	if w.run.factory.can.Stateful {
+		w.after = "" // its state makes up for it
+		return nil
+	}
+	return w.mark(ctx, entry{Mark: markGap, Reason: lost.Reason, Lost: lost.Lost})
+}

@@ -1,0 +1,383 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"sidestream/adapters"
+	"sidestream/adapters/nats"
+)
+
+// A source delivers what another one does, from the log. While it is run, it
+// takes part in running the other one, which one replica does at a time.
+type source struct {
+	factory *factory
+	inner   adapters.Source
+	env     adapters.Env
+	form    form
+	subject string
+
+	mu   sync.Mutex
+	part chan struct{} // guarded by mu; closed when the Run that takes part doesn't any more; nil: none does
+
+	leads atomic.Bool // this replica runs the inner source
+
+	health health // of sources that events are pushed into
+}
+
+// Run implements [adapters.Source]. Of several at once, one takes part in
+// running the inner source: the first, and when that has returned another. It
+// goes on by itself when the log can't be read; the others end then.
+func (s *source) Run(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) error {
+	h, err := s.factory.home() //nolint:contextcheck // what routes share outlasts the run of one source
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	other := s.begin()
+	r := &run{source: s, home: h, gate: gate{emit: emit, form: s.form, fail: cancel, private: other != nil}}
+	var beside sync.WaitGroup
+	beside.Go(func() {
+		for other != nil {
+			select {
+			case <-other:
+			case <-ctx.Done():
+				return
+			}
+			other = s.begin()
+		}
+		defer s.end()
+		r.gate.open()
+		if s.factory.can.Ingest {
+			s.health.watch(ctx, r)
+		} else {
+			r.takePart(ctx)
+		}
+	})
+	err = r.result(ctx, r.readOn(ctx, after))
+	cancel(nil)
+	beside.Wait()
+	return err
+}
+
+// Report implements [adapters.Reporter], for the replica that runs the inner
+// source. Others have nothing to report.
+func (s *source) Report() adapters.Report {
+	if reporter, ok := s.inner.(adapters.Reporter); ok && s.leads.Load() {
+		return reporter.Report()
+	}
+	return adapters.Report{}
+}
+
+// begin makes the Run that calls it the one that takes part, and returns nil, or
+// returns what is closed when the one that does has returned.
+func (s *source) begin() (other <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.part != nil {
+		return s.part
+	}
+	s.part = make(chan struct{})
+	return nil
+}
+
+func (s *source) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.part)
+	s.part = nil
+}
+
+// A run is one Run of a source.
+type run struct {
+	*source
+	home *home
+	gate gate
+}
+
+// An ended is the cause of a run's end that is not a failure of the log: an
+// error that emit has returned, or a failure of the inner source that won't
+// pass.
+type ended struct{ error }
+
+func (e ended) Unwrap() error { return e.error }
+
+// result returns what Run is to return if err is what reading has returned.
+func (r *run) result(ctx context.Context, err error) error {
+	var e ended
+	switch {
+	case errors.As(context.Cause(ctx), &e):
+		return e.error
+	case errors.As(err, &e):
+		return e.error
+	case errors.Is(err, errOver):
+		return nil
+	}
+	return err
+}
+
+// errOver is how reading ends if the source has ended for good.
+var errOver = errors.New("the source has ended")
+
+// readOn reads the log, again after each failure, from where it was, if the run
+// takes part.
+func (r *run) readOn(ctx context.Context, after adapters.Position) error {
+	shortest, longest := r.factory.keep.MinBackoff, r.factory.keep.MaxBackoff
+	for bound := shortest; ; bound = min(2*bound, longest) {
+		began := time.Now()
+		err := r.read(ctx, after)
+		var e ended
+		var lost *adapters.PositionLostError
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, errOver), errors.As(err, &e), errors.As(err, &lost), adapters.IsPermanent(err), r.gate.closed():
+			return err
+		}
+		if time.Since(began) > longest {
+			bound = shortest
+		}
+		r.env.Log.Warn().Err(err).Msg("the history can't be read; it will be tried again")
+		if err := r.gate.unread(adapters.Reason(err)); err != nil {
+			return ended{err}
+		}
+		if at := r.gate.reached(); at != "" {
+			after = at
+		}
+		if !pause(ctx, rand.N(bound)+1) {
+			return ctx.Err()
+		}
+	}
+}
+
+// pause waits for d and reports whether ctx is still not done then.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// read delivers what the log has after a position, until ctx is done or
+// something is wrong.
+func (r *run) read(ctx context.Context, after adapters.Position) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	from, ok := r.form.without(after)
+	if !ok {
+		return r.unknown(ctx)
+	}
+	session, err := r.home.session(ctx)
+	if err != nil {
+		return err
+	}
+	stream, err := r.home.ensure(ctx, session, r.factory.stream, &r.factory.keep)
+	if err != nil {
+		return err
+	}
+	p := &pass{run: r, complete: after != "" || !r.factory.can.Stateful}
+	if from == "" {
+		if from, err = p.start(ctx, stream); err != nil {
+			return err
+		}
+		r.gate.begin(from)
+	}
+	p.seq, _ = nats.SequenceOf(from)
+	err = r.home.client.Reader(r.factory.stream, []string{r.subject}, r.env).Run(ctx, from, p.take)
+	var lost *adapters.PositionLostError
+	if errors.As(err, &lost) {
+		// Its count is of marks too.
+		return &adapters.PositionLostError{Reason: lost.Reason, Resume: r.form.with(lost.Resume), Lost: -1}
+	}
+	return passing(err)
+}
+
+// unknown returns the error of a position that says nothing to the source.
+func (r *run) unknown(ctx context.Context) error {
+	session, err := r.home.session(ctx)
+	if err != nil {
+		return err
+	}
+	stream, err := r.home.ensure(ctx, session, r.factory.stream, &r.factory.keep)
+	if err != nil {
+		return err
+	}
+	info := stream.CachedInfo()
+	oldest := nats.PositionOf(r.factory.stream, info.Created, max(info.State.FirstSeq, 1)-1)
+	return &adapters.PositionLostError{Reason: adapters.LostUnknown, Resume: r.form.with(oldest), Lost: -1}
+}
+
+// A pass is one attempt to read the log.
+type pass struct {
+	*run
+
+	// complete says that whoever is delivered to has the state that changes
+	// are made to, if there is one.
+	complete bool
+
+	seq uint64 // of the stream; up to there all was read
+}
+
+// start returns where to begin without a position: at the newest state, so that
+// it comes first, or else behind the newest entry.
+func (p *pass) start(ctx context.Context, stream jetstream.Stream) (adapters.Position, error) {
+	info := stream.CachedInfo()
+	place := func(seq uint64) adapters.Position { return nats.PositionOf(p.factory.stream, info.Created, seq) }
+	if !p.factory.can.Stateful {
+		oldest, newest := max(info.State.FirstSeq, 1)-1, info.State.LastSeq
+		if n := p.factory.keep.Begin; n >= 0 {
+			oldest = max(oldest, newest-min(uint64(n), newest))
+		}
+		return place(oldest), nil
+	}
+	newest, err := last(ctx, stream, p.subject, time.Duration(p.home.options.Timeout))
+	switch {
+	case err != nil:
+		return "", err
+	case newest.stateAt() > 0 && newest.stateAt() >= info.State.FirstSeq:
+		return place(newest.stateAt() - 1), nil
+	default:
+		return place(max(newest.seq, info.State.FirstSeq, 1) - 1), nil // the first state is yet to come
+	}
+}
+
+// take delivers what the reader has of the log.
+func (p *pass) take(e adapters.Event) error {
+	switch {
+	case e.Live:
+		p.seq, _ = nats.SequenceOf(e.Position)
+		return wrap(p.gate.live(e.Position))
+	case e.Gap != nil:
+		return wrap(p.gate.event(adapters.Event{Gap: e.Gap}, e.Position, false))
+	}
+	if err := p.follow(&e); err != nil {
+		return err
+	}
+	pending, _ := e.Meta["pending"].(uint64)
+	last := pending == 0
+	x, out, err := asEvent(&e)
+	switch {
+	case err != nil:
+		p.env.Log.Warn().Err(err).Str("position", string(e.Position)).Msg("an entry of the history can't be read")
+		out = adapters.Event{Gap: &adapters.Gap{Reason: adapters.LostInvalid, Lost: 1}}
+	case x.Mark == markGap:
+		out = adapters.Event{Gap: &adapters.Gap{Reason: x.Reason, Lost: x.Lost}}
+	case x.Mark == markEnd && last:
+		return errOver
+	case x.Mark != "" && (x.Mark != markState || p.complete):
+		return wrap(p.gate.pass(e.Position, last))
+	case p.complete:
+	case !x.hasState(), out.State.Gone: // a step to a state, from one that isn't there
+		return wrap(p.gate.pass(e.Position, last))
+	default:
+		out.Type, out.Data = out.State.Type, out.State.Data
+		p.complete = true
+	}
+	return wrap(p.gate.event(out, e.Position, last))
+}
+
+// follow finds out whether something is missing before a message: it was removed
+// from the midst of the stream by somebody, or by damage to a disk. Each message
+// of a stream for one source follows the one before, and each that was written
+// under a lease says which one it follows.
+func (p *pass) follow(e *adapters.Event) error {
+	seq, _ := nats.SequenceOf(e.Position)
+	before := seq - 1
+	if len(p.factory.keep.Vars) > 0 {
+		before = 0
+		if said := e.Headers[jetstream.ExpectedLastSubjSeqHeader]; len(said) == 1 {
+			before, _ = strconv.ParseUint(said[0], 10, 64)
+		}
+	}
+	missing := before > p.seq
+	p.seq = seq
+	switch {
+	case !missing:
+		return nil
+	case p.factory.can.Stateful: // which makes up for it
+		return ended{&adapters.PositionLostError{Reason: adapters.LostExpired, Lost: -1}}
+	}
+	return wrap(p.gate.event(adapters.Event{Gap: &adapters.Gap{Reason: adapters.LostExpired, Lost: -1}}, nats.At(e.Position, seq-1), false))
+}
+
+// asEvent returns the entry that is in a message of the log, and what it
+// stands for.
+func asEvent(e *adapters.Event) (x entry, out adapters.Event, err error) {
+	x, payload, err := readEntry(e.Headers, e.Data)
+	if err == nil {
+		out, err = x.event(payload, e.Time)
+	}
+	return x, out, err
+}
+
+// wrap tells an error that emit has returned from others.
+func wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return ended{err}
+}
+
+// A record is an entry as it stands in the log.
+type record struct {
+	entry
+	seq     uint64 // 0: there is none
+	id      string // see [jetstream.MsgIDHeader]
+	payload []byte
+}
+
+// stateAt returns the sequence of the newest entry with a state up to this one,
+// or 0.
+func (r *record) stateAt() uint64 {
+	if r.hasState() {
+		return r.seq
+	}
+	return r.StateAt
+}
+
+// last returns the newest entry of a subject. Errors are classified.
+func last(ctx context.Context, stream jetstream.Stream, subject string, timeout time.Duration) (r record, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	m, err := stream.GetLastMsgForSubject(ctx, subject)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return record{}, nil
+	}
+	return asRecord(m, err)
+}
+
+// at returns the entry with a sequence, or none if it is gone.
+func at(ctx context.Context, stream jetstream.Stream, seq uint64, timeout time.Duration) (r record, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	m, err := stream.GetMsg(ctx, seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return record{}, nil
+	}
+	return asRecord(m, err)
+}
+
+func asRecord(m *jetstream.RawStreamMsg, err error) (record, error) {
+	if err != nil {
+		return record{}, passing(nats.Classify(err))
+	}
+	r := record{seq: m.Sequence, id: m.Header.Get(jetstream.MsgIDHeader)}
+	x, payload, err := readEntry(m.Header, m.Data)
+	if err == nil { // of a foreign one only the place counts
+		r.entry, r.payload = x, payload
+	}
+	return r, nil
+}
