@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"net/http"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -50,7 +52,46 @@ func (l *loader) checkCapabilities(n *yaml.Node, path string, r *Route) bool {
 		}
 		ok = complain(option, "%s delivers the one state of a document; with keys, earlier states would stand beside it", r.Adapter)
 	}
+	ok = l.checkIngest(n, path, r) && ok
 	return l.checkKeys(n, path, r) && ok
+}
+
+// checkIngest complains of requests that bring events but can't be served.
+func (l *loader) checkIngest(n *yaml.Node, path string, r *Route) bool {
+	can := r.factory.Capabilities()
+	if !can.Ingest {
+		return true
+	}
+	complain := l.complainer(n, path)
+	in, ok := r.ingest()
+	if !ok || len(in.Methods) == 0 || in.Address == "" && in.TLS != nil {
+		return complain(r.Adapter, "%s says that requests bring it events, but not which, or that they come by TLS, but not where; that is a mistake of the adapter's", r.Adapter)
+	}
+	if len(can.Forward) > 0 {
+		ok = complain(r.Adapter, "requests bring events for all clients, but clients with other credentials (%s) have streams of their own; leave out one of the two", strings.Join(can.Forward, ", "))
+	}
+	vars, err := pathVariables(in.Path)
+	bad := slices.IndexFunc(in.Methods, func(m string) bool { return !isMethod(m) })
+	switch {
+	case bad >= 0:
+		return complain(r.Adapter, "%q is not a method of requests that bring events; write POST, say", in.Methods[bad])
+	case err != nil:
+		return complain(r.Adapter, "the path of requests that bring events: %v", err)
+	case !sameNames(vars, r.sourceVars):
+		return complain(r.Adapter, "the path of requests that bring events, %s, has the variables %s, but the route's sources have %s; they must be the same", in.Path, namesOr(vars, "none"), namesOr(r.sourceVars, "none"))
+	}
+	for _, c := range r.claims()[1:] {
+		if err := handle(http.NewServeMux(), c.pattern, http.NotFoundHandler()); err != nil {
+			return complain(r.Adapter, "the path of requests that bring events can't be served: %v", err)
+		}
+	}
+	return ok
+}
+
+// sameNames reports whether a and b hold the same names, each once, in any
+// order.
+func sameNames(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // checkKeys complains of options about keys, and how clients begin, that have

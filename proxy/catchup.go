@@ -92,6 +92,8 @@ func (p *privateRun) emit(ctx context.Context, e adapters.Event) error {
 	switch {
 	case e.Live:
 		return p.send(ctx, catchupItem{at: string(e.Position), live: true})
+	case e.Stale != "":
+		return nil // the shared run tells clients of it
 	case e.Gap != nil:
 		return p.gap(ctx, &feed.Gap{Reason: e.Gap.Reason, Requested: string(prev), Resumed: string(e.Position), Lost: p.at.endpoint.share(e.Gap.Lost)})
 	}

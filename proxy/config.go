@@ -42,6 +42,10 @@ type file struct {
 	Drain    Drain    `yaml:"drain"`
 	Defaults defaults `yaml:"defaults"`
 
+	// History is where the events of routes are kept whose history is durable.
+	// Default: an embedded NATS server, in a directory of its own.
+	History stores `yaml:"history"`
+
 	// Routes are the streams. Each has a path and names exactly one source.
 	Routes nodes `yaml:"routes"`
 }
@@ -73,6 +77,12 @@ type Limits struct {
 	Catchups    int           `yaml:"catchups"`     // private replays under way; default 100
 	HeaderBytes adapters.Size `yaml:"header_bytes"` // a request's headers; default 64KiB
 
+	// Ingest is how many requests that bring events may be under way; more
+	// are answered 503. Default 1000. IngestTimeout bounds each of them, from
+	// its headers to its answer. Default 30s.
+	Ingest        int               `yaml:"ingest"`
+	IngestTimeout adapters.Duration `yaml:"ingest_timeout"`
+
 	// HeaderTimeout bounds reading a request's headers (default 10s), and
 	// IdleTimeout how long an idle connection is kept between requests
 	// (default 2m).
@@ -92,6 +102,7 @@ type Limits struct {
 func defaultLimits() Limits {
 	return Limits{
 		Connections: 65_536, Clients: 50_000, Streams: 10_000, Catchups: 100, HeaderBytes: 64 << 10,
+		Ingest: 1000, IngestTimeout: seconds(30),
 		HeaderTimeout: seconds(10), IdleTimeout: seconds(120), StallTimeout: seconds(20), Retry: seconds(15),
 	}
 }
@@ -106,8 +117,8 @@ type Drain struct {
 	// of its own. Default 5s.
 	Window adapters.Duration `yaml:"window"`
 
-	// Timeout bounds, after that, requests that still pass through.
-	// Default 10s.
+	// Timeout bounds, after that, requests that still pass through or bring
+	// events. Default 10s.
 	Timeout adapters.Duration `yaml:"timeout"`
 }
 
@@ -134,6 +145,7 @@ type Route struct {
 	expressions []Expression // those of Event, as written
 	fingerprint string
 	factory     adapters.Factory
+	bare        adapters.Factory // factory without the durable history, if there is one
 	mapping     *mapping.Mapping
 	upstream    *url.URL
 }
@@ -270,7 +282,8 @@ func defaultOptions() Options {
 		Heartbeat: Heartbeat{Every: seconds(15)},
 		History: History{
 			Events: 1024, Bytes: 8 << 20, Keys: 10_000, KeyBytes: 64 << 20,
-			Idle: Idle{Events: 100_000, Bytes: 64 << 20},
+			Cache: Cache{Events: 1024, Bytes: 8 << 20},
+			Idle:  Idle{Events: 100_000, Bytes: 64 << 20},
 		},
 		Linger:       seconds(10),
 		LiveMarker:   LiveMarkerAuto,
@@ -308,12 +321,32 @@ func (h *Heartbeat) UnmarshalText(text []byte) error { return h.Every.UnmarshalT
 // Scalar implements [adapters.Shorthand].
 func (Heartbeat) Scalar() any { return adapters.Duration(0) }
 
-// History bounds what a stream remembers for clients that come back.
+// stores has at most one key, which names a kind of store.
+type stores struct {
+	Rest rest `yaml:",rest"`
+}
+
+// History bounds what is remembered for clients that come back: by each stream,
+// or, if it is durable, for the route as a whole.
 type History struct {
 	Events int               `yaml:"events"` // how many of them; default 1024
-	Bytes  adapters.Size     `yaml:"bytes"`  // as written to clients; default 8MiB
+	Bytes  adapters.Size     `yaml:"bytes"`  // as written to clients; of a durable history, as stored; default 8MiB
 	Age    adapters.Duration `yaml:"age"`    // how old they may be; default 0: any
-	Keys   int               `yaml:"keys"`   // keys whose newest event is kept; default 10000
+
+	// Durable keeps the history in the store that the table's history names:
+	// it outlasts the program, and replicas share it. Of several replicas one
+	// runs the source, for all.
+	Durable bool `yaml:"durable"`
+
+	// Replicas is on how many servers of the store a durable history is kept.
+	// Default 0: on 3 if they are a cluster, otherwise on 1.
+	Replicas int `yaml:"replicas"`
+
+	// Cache bounds what each stream has in memory of a durable history, for
+	// those who were away for a short while.
+	Cache Cache `yaml:"cache"`
+
+	Keys int `yaml:"keys"` // keys whose newest event is kept; default 10000
 
 	// KeyBytes bounds what is kept for keys, in addition to Bytes. Default
 	// 64MiB.
@@ -324,6 +357,20 @@ type History struct {
 	Replay Replay `yaml:"replay"`
 
 	Idle Idle `yaml:"idle"`
+}
+
+// Cache bounds what a stream has in memory of a durable history.
+type Cache struct {
+	Events int           `yaml:"events"` // default 1024
+	Bytes  adapters.Size `yaml:"bytes"`  // as written to clients; default 8MiB
+}
+
+// inMemory returns what bounds the events that a stream has in memory.
+func (h *History) inMemory() Cache {
+	if h.Durable {
+		return h.Cache
+	}
+	return Cache{Events: h.Events, Bytes: h.Bytes}
 }
 
 // Idle bounds what a stream that matches clients by key remembers, in all, of

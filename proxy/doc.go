@@ -15,6 +15,19 @@
 // by those with the same ones. Where it asks for a source that runs always,
 // the route's one stream is open for as long as the route is served.
 //
+// # How events are brought
+//
+// Where an adapter takes requests that bring events, those of the path and
+// methods that it names are its own to answer, wherever else they might go:
+// where all others come in, or at an address of their own, where nothing else is
+// served. They open the stream that they are for, and hold it until its source
+// says that their events are where clients get them from. How many may be under
+// way, and for how long, is bounded; more are answered 503 and a time to come
+// back, before anything of them is read.
+//
+// While the server drains they are taken until clients are told to leave, and,
+// if what they bring outlasts the process, until the listeners close.
+//
 // # What it promises
 //
 //   - Every event carries an id, and a client that comes back with it goes on
@@ -29,6 +42,8 @@
 //     client whose credentials the upstream refuses is answered what the
 //     upstream says or, if its stream has begun, told so by the last event.
 //   - A client that is gone leaves nothing behind.
+//   - A request that brings events is told that they are taken only when
+//     clients get them, and when it finds no room, to try again.
 //   - Every goroutine has an owner that waits for it: [Server.Run] returns
 //     when all have ended.
 //

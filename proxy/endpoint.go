@@ -21,6 +21,7 @@ type endpoint struct {
 	metrics *routeMetrics
 	order   func(a, b string) (order int, ok bool) // of ids; nil if they have none
 	log     zerolog.Logger
+	sampled zerolog.Logger // for complaints about single requests that bring events
 
 	clients atomic.Int64
 	closing chan struct{} // closed when the route is gone from the table
@@ -30,19 +31,23 @@ type endpoint struct {
 	streams map[streamKey]*stream // guarded by mu
 	running int                   // supervisors; guarded by mu
 
+	ingesting int // requests that bring events; guarded by mu
+
 	principals map[string]int // with open streams, and how many; guarded by mu
 	released   bool           // the factory is closed; guarded by mu
 	lacking    bool           // the stream of Capabilities.Always, for want of room; guarded by mu
 }
 
 func newEndpoint(r *Route, s *Server) *endpoint {
+	log := s.log.With().Stringer("route", r).Logger()
 	return &endpoint{
 		Route:   r,
 		can:     r.factory.Capabilities(),
 		server:  s,
 		metrics: s.metrics.route(r),
 		order:   orderOf(r.factory.Capabilities()),
-		log:     s.log.With().Stringer("route", r).Logger(),
+		log:     log,
+		sampled: sampled(log),
 		closing: make(chan struct{}),
 		streams: map[streamKey]*stream{},
 
@@ -54,25 +59,13 @@ func newEndpoint(r *Route, s *Server) *endpoint {
 // if there is none. acquire returns errNoRoom if there can't be another stream,
 // and the factory's error if it refuses vars.
 func (p *endpoint) acquire(vars adapters.Vars, credentials http.Header) (*seat, error) {
-	own := p.forSource(vars)
-	key := streamKey{varsKey(p.sourceVars, own), p.principal(credentials)}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s, open := p.streams[key]
-	if !open {
-		if p.closed {
-			return nil, errNoRoom
-		}
-		var err error
-		if s, err = p.open(key, own, credentials); err != nil {
-			return nil, err
-		}
+	s, open, err := p.reach(p.forSource(vars), credentials)
+	if err != nil {
+		return nil, err
 	}
 	s.clients++
-	if s.linger != nil {
-		s.linger.Stop()
-		s.linger = nil
-	}
 	to := p.matcher.key(vars)
 	log := s.feeds.Acquire(to)
 	at := &seat{stream: s, to: to, feed: log}
@@ -80,6 +73,27 @@ func (p *endpoint) acquire(vars adapters.Vars, credentials http.Header) (*seat, 
 		at.start = log.Tail(int(p.History.Replay))
 	}
 	return at, nil
+}
+
+// reach returns the stream for vars and credentials, for somebody to use it,
+// and whether it was open. p.mu is held.
+func (p *endpoint) reach(vars adapters.Vars, credentials http.Header) (s *stream, open bool, err error) {
+	key := streamKey{varsKey(p.sourceVars, vars), p.principal(credentials)}
+	s, open = p.streams[key]
+	switch {
+	case open:
+	case p.closed:
+		return nil, false, errNoRoom
+	default:
+		if s, err = p.open(key, vars, credentials); err != nil {
+			return nil, false, err
+		}
+	}
+	if s.linger != nil {
+		s.linger.Stop()
+		s.linger = nil
+	}
+	return s, open, nil
 }
 
 // forSource returns those of vars that the route's sources may use.
@@ -117,6 +131,7 @@ func (p *endpoint) open(key streamKey, vars adapters.Vars, credentials http.Head
 	}
 	// Not the request's context: close ends the stream.
 	ctx, cancel := context.WithCancel(context.Background())
+	over, end := context.WithCancel(context.Background())
 	s := &stream{
 		endpoint: p,
 		key:      key,
@@ -126,6 +141,7 @@ func (p *endpoint) open(key streamKey, vars adapters.Vars, credentials http.Head
 		feeds:    p.newFeeds(),
 		log:      log,
 		cancel:   cancel,
+		over:     over,
 		heard:    make(chan struct{}),
 	}
 	s.condition.Store(&condition{state: sourceStarting, since: time.Now()})
@@ -136,10 +152,11 @@ func (p *endpoint) open(key streamKey, vars adapters.Vars, credentials http.Head
 	p.running++
 	p.server.running.Go(func() {
 		s.supervise(ctx)
+		end()
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.running--
-		if p.streams[key] == s && s.clients == 0 && s.linger == nil {
+		if p.streams[key] == s && s.unused() && s.linger == nil {
 			p.idle(s)
 		}
 		p.closeFactory()
@@ -154,12 +171,18 @@ func (p *endpoint) release(at *seat) {
 	s.feeds.Release(at.to)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s.clients--; s.clients == 0 && p.streams[s.key] == s {
+	s.clients--
+	p.left(s)
+}
+
+// left lets s linger if whoever has left it was the last. p.mu is held.
+func (p *endpoint) left(s *stream) {
+	if s.unused() && p.streams[s.key] == s {
 		p.idle(s)
 	}
 }
 
-// idle closes s, which has no clients, after the linger, unless it is to run
+// idle closes s, which nobody uses, after the linger, unless it is to run
 // always. p.mu is held.
 func (p *endpoint) idle(s *stream) {
 	linger := time.Duration(p.Linger)
@@ -180,7 +203,7 @@ func (p *endpoint) idle(s *stream) {
 	s.linger = time.AfterFunc(linger, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if s.clients == 0 {
+		if s.unused() {
 			p.close(s)
 		}
 	})
@@ -226,7 +249,7 @@ func (p *endpoint) closeIdle() {
 }
 
 // shut takes the endpoint out of service: clients are told to come back, and
-// its streams end with their last client.
+// its streams end with the last that uses them.
 func (p *endpoint) shut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -236,7 +259,7 @@ func (p *endpoint) shut() {
 	p.closed = true
 	close(p.closing)
 	for _, s := range p.streams {
-		if s.clients == 0 {
+		if s.unused() {
 			p.close(s)
 		}
 	}
@@ -244,10 +267,11 @@ func (p *endpoint) shut() {
 }
 
 // closeFactory releases what the route's sources shared, if the endpoint is
-// shut and the last of them has returned. p.mu is held.
+// shut, the last of them has returned, and so has the last request that brings
+// events. p.mu is held.
 func (p *endpoint) closeFactory() {
 	closer, ok := p.factory.(io.Closer)
-	if !ok || !p.closed || p.released || p.running > 0 || len(p.streams) > 0 {
+	if !ok || !p.closed || p.released || p.running > 0 || p.ingesting > 0 || len(p.streams) > 0 {
 		return
 	}
 	p.released = true

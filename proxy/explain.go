@@ -37,6 +37,7 @@ type ExplainedRequest struct {
 // The kinds of an [Outcome].
 const (
 	Streamed = "stream"      // the request gets a stream
+	Ingested = "ingest"      // it brings events, which its route's adapter looks at
 	Passed   = "passthrough" // an application answers it
 	Refused  = "refused"     // it is answered with Outcome.Status
 )
@@ -57,7 +58,7 @@ type ExplainedRoute struct {
 	Route   string `json:"route"`
 	Adapter string `json:"adapter"`
 	Taken   bool   `json:"taken"`
-	Why     string `json:"why,omitempty"` // why not
+	Why     string `json:"why,omitempty"` // why not, or by what if it isn't a request for its stream
 }
 
 // An Expression is one of a route's, under the option that it is. Its text is
@@ -77,23 +78,28 @@ type Expression struct {
 func Explain(config *Config, r *http.Request, o ExplainOptions) *Explanation {
 	var (
 		route *Route        // the one whose stream is asked for
+		into  *Route        // the one that it brings events to
 		asked *http.Request // r with the values of the route's path
 		app   *url.URL      // the application that is asked
 	)
-	t := newRouter(config,
-		func(i int) http.Handler {
+	t := newRouter(config, handlers{
+		stream: func(i int) http.Handler {
 			return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { route, asked = config.Routes[i], r })
 		},
-		func(u *url.URL) http.Handler {
+		ingest: func(i int) http.Handler {
+			return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { into, asked = config.Routes[i], r })
+		},
+		behind: func(u *url.URL) http.Handler {
 			if u == nil {
 				return nil
 			}
 			return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { app = u })
-		})
+		},
+	})
 	a := answer{header: http.Header{}}
 	t.ServeHTTP(&a, r)
 
-	match := t.match(config, r)
+	match := t.match(r)
 	e := &Explanation{Request: explainRequest(config, r), Routes: []ExplainedRoute{}}
 	e.Outcome.Line, e.Outcome.Route = match.place()
 	switch {
@@ -112,11 +118,20 @@ func Explain(config *Config, r *http.Request, o ExplainOptions) *Explanation {
 		if bad != nil {
 			e.Outcome.Kind, e.Outcome.Status, e.Outcome.Why = Refused, bad.status, bad.why()
 		}
+	case into != nil:
+		e.Outcome.Kind = Ingested
+		if bad := into.admitIngest(asked); bad != nil {
+			e.Outcome.Kind, e.Outcome.Status, e.Outcome.Why = Refused, bad.status, bad.why()
+		}
 	default:
 		e.Outcome.Kind, e.Outcome.Status, e.Outcome.Why = Refused, a.status, a.why(r)
 	}
 	for _, c := range config.Routes {
-		e.Routes = append(e.Routes, explainRoute(c, match, r, route != nil))
+		x := explainRoute(c, match, r, route != nil || into != nil)
+		if c != route {
+			x.Why = c.explainIngest(r, x.Why)
+		}
+		e.Routes = append(e.Routes, x)
 	}
 	return e
 }

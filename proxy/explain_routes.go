@@ -5,21 +5,20 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
-// match returns the route whose pattern r matches, nil if there is none.
-func (t *router) match(config *Config, r *http.Request) *Route {
+// match returns the route with a pattern that r matches, nil if there is none.
+func (t *router) match(r *http.Request) *Route {
 	h, pattern := t.streams.Handler(lowerHost(r))
 	if !isRouted(h) {
 		return nil
 	}
-	for _, c := range config.Routes {
-		if c.muxPattern() == pattern {
-			return c
-		}
+	if c := t.claims[claim{pattern: pattern}]; c != nil {
+		return c
 	}
-	return nil
+	return t.claims[claim{pattern: pattern, ingest: true}]
 }
 
 // explainRoute says why c takes r, or doesn't. match is the route that r
@@ -38,6 +37,27 @@ func explainRoute(c, match *Route, r *http.Request, taken bool) ExplainedRoute {
 		}
 	}
 	return e
+}
+
+// explainIngest adds to why, which says how req is none for the route's stream,
+// what it has to do with those that bring events.
+func (r *Route) explainIngest(req *http.Request, why string) string {
+	in, ok := r.ingest()
+	req = lowerHost(req)
+	if !ok || !matches(muxPath(r.Host, in.Path), req) {
+		return why
+	}
+	what := "as a request that brings events to " + in.Path
+	switch {
+	case !slices.ContainsFunc(r.claims(), func(c claim) bool { return c.ingest && matches(c.pattern, req) }):
+		what += " it would be " + strings.Join(in.Methods, " or ")
+	case in.Address != "":
+		what += ", it is taken at " + in.Address + " only"
+	}
+	if why == "" {
+		return what
+	}
+	return why + "; " + what
 }
 
 // whyNotStream says why negotiate doesn't give a stream to a request with

@@ -95,11 +95,11 @@ func explainStream(route *Route, asked *http.Request, o ExplainOptions) (*Explai
 		return nil, &badRequest{http.StatusNoContent, "its Last-Event-ID is that of the stream's end (end.id), so it is to stay away", nil}
 	}
 	can := route.factory.Capabilities()
-	if closer, ok := route.factory.(io.Closer); ok {
+	if closer, ok := route.bare.(io.Closer); ok {
 		defer closer.Close()
 	}
 	own := route.forSource(vars)
-	source, err := route.factory.Open(own, adapters.Env{
+	source, err := route.bare.Open(own, adapters.Env{
 		Meta:        route.mapping.NeedsMeta(),
 		Credentials: credentials(asked.Header, can.Forward),
 	})
@@ -192,11 +192,14 @@ func sample(ctx context.Context, source adapters.Source) ([]adapters.Event, erro
 	var (
 		events  []adapters.Event
 		heard   bool
+		stale   string
 		settled *time.Timer
 	)
 	err := runSource(run, source.Run, "", func(event adapters.Event) error {
-		heard = true
-		if !event.Live && event.Gap == nil {
+		if stale = event.Stale; stale == "" {
+			heard = true
+		}
+		if !event.Live && event.Gap == nil && stale == "" {
 			events = append(events, event)
 		}
 		switch {
@@ -214,6 +217,9 @@ func sample(ctx context.Context, source adapters.Source) ([]adapters.Event, erro
 	if errors.Is(err, errEnough) || heard && over {
 		return events, nil
 	}
+	if err != nil && stale != "" {
+		err = adapters.Transient(stale, err)
+	}
 	return events, err
 }
 
@@ -224,7 +230,7 @@ func (e *ExplainedStream) refine(ctx context.Context, f *refiner, events []adapt
 	var prev adapters.Position
 	for i := range events {
 		event := &events[i]
-		if event.Live || event.Gap != nil {
+		if event.Live || event.Gap != nil || event.Stale != "" {
 			continue
 		}
 		refined, err := f.refine(ctx, event, prev)

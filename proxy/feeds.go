@@ -38,9 +38,10 @@ type feeds interface {
 
 // newFeeds returns the empty feeds of a stream of p.
 func (p *endpoint) newFeeds() feeds {
+	cache := p.History.inMemory()
 	o := feed.Options{
-		Events: p.History.Events,
-		Bytes:  int64(p.History.Bytes),
+		Events: cache.Events,
+		Bytes:  int64(cache.Bytes),
 		Age:    time.Duration(p.History.Age),
 		Keys:   p.History.Keys,
 

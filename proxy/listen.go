@@ -9,6 +9,7 @@ import (
 // Listeners are where a server is reached.
 type Listeners struct {
 	Public []net.Listener
+	Ingest []IngestListener
 	Admin  net.Listener // nil for none
 }
 
@@ -28,6 +29,13 @@ func Listen(ctx context.Context, config *Config) (l Listeners, err error) {
 		}
 		l.Public = append(l.Public, ln)
 	}
+	for _, at := range config.ingestAddresses() {
+		ln, err := lc.Listen(ctx, "tcp", at.address)
+		if err != nil {
+			return l, fmt.Errorf("listen for requests that bring events: %w", err)
+		}
+		l.Ingest = append(l.Ingest, IngestListener{ln, at})
+	}
 	if config.Admin != "" && config.Admin != "off" {
 		if l.Admin, err = lc.Listen(ctx, "tcp", config.Admin); err != nil {
 			return l, fmt.Errorf("admin: %w", err)
@@ -38,6 +46,9 @@ func Listen(ctx context.Context, config *Config) (l Listeners, err error) {
 
 func (l Listeners) close() {
 	for _, ln := range l.Public {
+		_ = ln.Close()
+	}
+	for _, ln := range l.Ingest {
 		_ = ln.Close()
 	}
 	if l.Admin != nil {

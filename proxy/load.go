@@ -44,9 +44,10 @@ func Parse(name string, data []byte, known *adapters.Registry, refs strictyaml.R
 	}
 	l.limits(f.Limits)
 	l.defaults(f.Defaults)
+	l.history(f.History)
 	for i := range f.Routes {
 		if r := l.route(i, &f.Routes[i], cfg.Upstream, reachable); r != nil {
-			l.conflicts(i, &f.Routes[i], r, cfg.Routes)
+			l.conflicts(i, &f.Routes[i], r, cfg)
 			cfg.Routes = append(cfg.Routes, r)
 		}
 	}
@@ -72,6 +73,9 @@ type loader struct {
 	options  Options               // what a route's options are when it sets none
 	fallback *yaml.Node            // where they were set
 	adapters map[string]*yaml.Node // defaults of each adapter's options
+
+	store adapters.Store // of durable histories; nil if it can't be had
+	kept  *yaml.Node     // where it was configured; nil if nowhere
 }
 
 func (l *loader) limits(limits Limits) {
@@ -83,6 +87,8 @@ func (l *loader) limits(limits Limits) {
 		{"clients", int64(limits.Clients)},
 		{"streams", int64(limits.Streams)},
 		{"catchups", int64(limits.Catchups)},
+		{"ingest", int64(limits.Ingest)},
+		{"ingest_timeout", int64(limits.IngestTimeout)},
 		{"header_bytes", int64(limits.HeaderBytes)},
 		{"header_timeout", int64(limits.HeaderTimeout)},
 		{"idle_timeout", int64(limits.IdleTimeout)},
@@ -147,7 +153,7 @@ func (l *loader) route(i int, n *yaml.Node, upstream *url.URL, known bool) *Rout
 	}
 	r.fingerprint = l.doc.Fingerprint(l.fallback, l.adapters[r.Adapter], n) + " " + fmt.Sprint(r.upstream)
 	r.expressions = l.expressions(n, r)
-	if !l.configure(path, r, options) || !l.checkCapabilities(n, path, r) {
+	if !l.configure(path, r, options) || !l.keep(n, path, r) || !l.checkCapabilities(n, path, r) {
 		return nil
 	}
 	return r
@@ -163,7 +169,7 @@ func (l *loader) checkPattern(n *yaml.Node, path string, r *Route) bool {
 		return complain("path", "%v", err)
 	}
 	ok := true
-	if !httpguts.ValidHeaderFieldName(r.Method) || strings.ToUpper(r.Method) != r.Method {
+	if !isMethod(r.Method) {
 		ok = complain("method", "%q is not a method; write GET or POST, say", r.Method)
 	}
 	r.Host = strings.ToLower(r.Host)
@@ -207,17 +213,6 @@ func (l *loader) checkMatch(n *yaml.Node, path string, r *Route) bool {
 	return true
 }
 
-// conflicts complains if r takes requests that an earlier route takes.
-func (l *loader) conflicts(i int, n *yaml.Node, r *Route, earlier []*Route) {
-	for _, e := range earlier {
-		if err := conflict(e, r); err != nil {
-			path := fmt.Sprintf("routes[%d].path", i)
-			l.doc.Errorf(strictyaml.Find(n, "path"), path, "takes %v; the other route is in line %d", err, e.line)
-			return
-		}
-	}
-}
-
 func (l *loader) checkOptions(n *yaml.Node, path string, r *Route) bool {
 	complain := l.complainer(n, path)
 	ok := true
@@ -229,6 +224,8 @@ func (l *loader) checkOptions(n *yaml.Node, path string, r *Route) bool {
 		{"history.bytes", int64(r.History.Bytes)},
 		{"history.keys", int64(r.History.Keys)},
 		{"history.key_bytes", int64(r.History.KeyBytes)},
+		{"history.cache.events", int64(r.History.Cache.Events)},
+		{"history.cache.bytes", int64(r.History.Cache.Bytes)},
 		{"history.idle.events", int64(r.History.Idle.Events)},
 		{"history.idle.bytes", int64(r.History.Idle.Bytes)},
 		{"max_event_size", int64(r.MaxEventSize)},
@@ -345,7 +342,7 @@ func (l *loader) configure(path string, r *Route, options *yaml.Node) bool {
 			l.doc.Errorf(options, path, "%v", err)
 		}
 	}
-	r.factory = factory
+	r.factory, r.bare = factory, factory
 	return err == nil
 }
 

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"cmp"
+	"net/http"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,6 +27,8 @@ type metrics struct {
 	results       *prometheus.CounterVec
 	fanOut        *prometheus.HistogramVec
 	passthrough   *prometheus.CounterVec
+	ingests       *prometheus.CounterVec
+	received      *prometheus.CounterVec
 	reloads       *prometheus.CounterVec
 	reloaded      prometheus.Gauge
 }
@@ -52,6 +56,8 @@ func newMetrics(version string) *metrics {
 	m.disconnects = counter("disconnects_total", "Clients that left, by reason.", "route", "reason")
 	m.results = counter("source_results_total", "Exchanges with upstreams, by outcome.", "route", "adapter", "result")
 	m.passthrough = counter("passthrough_responses_total", "Responses of applications passed through, by status code.", "code")
+	m.ingests = counter("ingest_requests_total", "Requests that bring events, by the class of their answer: 2xx, 4xx, 5xx.", "route", "class")
+	m.received = counter("ingest_events_total", "Events of such requests that are where clients get them from.", "route")
 	m.reloads = counter("config_reloads_total", "Attempts to load a changed routing table.", "result")
 	m.fanOut = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "sidestream", Name: "fanout_seconds",
@@ -88,6 +94,7 @@ type routeMetrics struct {
 	events   prometheus.Counter
 	bytes    prometheus.Counter
 	fanOut   prometheus.Observer
+	received prometheus.Counter // nil where no request brings events
 }
 
 func (m *metrics) route(r *Route) *routeMetrics {
@@ -107,6 +114,12 @@ func (m *metrics) route(r *Route) *routeMetrics {
 	}
 	for _, state := range sourceStates() {
 		m.sources.WithLabelValues(name, string(state))
+	}
+	if _, ok := r.ingest(); ok {
+		rm.received = m.received.WithLabelValues(name)
+		for _, status := range []int{http.StatusOK, http.StatusBadRequest, http.StatusInternalServerError} {
+			m.ingests.WithLabelValues(name, statusClass(status))
+		}
 	}
 	return rm
 }
@@ -131,6 +144,14 @@ func (m *routeMetrics) departed(why departure) {
 func (m *routeMetrics) sourceResult(outcome string) {
 	m.all.results.WithLabelValues(m.name, m.adapter, outcome).Inc()
 }
+
+// ingested counts a request that brings events by the status of its answer; 0
+// is what net/http answers where a handler says nothing.
+func (m *routeMetrics) ingested(status int) {
+	m.all.ingests.WithLabelValues(m.name, statusClass(cmp.Or(status, http.StatusOK))).Inc()
+}
+
+func statusClass(status int) string { return strconv.Itoa(status/100) + "xx" }
 
 func (m *routeMetrics) streamOpened() {
 	m.streams.Inc()

@@ -7,7 +7,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
+
+// isMethod reports whether name can be that of requests (RFC 9110 section
+// 9.1). Those in lower case are mistakes.
+func isMethod(name string) bool {
+	return httpguts.ValidHeaderFieldName(name) && strings.ToUpper(name) == name
+}
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
@@ -42,33 +50,20 @@ func pathVariables(pattern string) ([]string, error) {
 	return names, nil
 }
 
-// muxPattern is the route's pattern in the language of [http.ServeMux], whose
+// muxPattern is the pattern of requests for the route's stream in the language of [http.ServeMux], whose
 // rules of precedence hold: the more specific pattern wins, and two patterns
 // of which neither is more specific conflict.
 func (r *Route) muxPattern() string { return r.Method + " " + r.pathPattern() }
 
 // pathPattern is muxPattern for any method.
-func (r *Route) pathPattern() string {
-	p := r.Host + r.Path
+func (r *Route) pathPattern() string { return muxPath(r.Host, r.Path) }
+
+func muxPath(host, path string) string {
+	p := host + path
 	if strings.HasSuffix(p, "/") {
 		p += "{$}"
 	}
 	return p
-}
-
-// conflict returns why routes a and b can't stand in one table, or nil.
-func conflict(a, b *Route) error {
-	mux := http.NewServeMux()
-	if err := handle(mux, a.muxPattern(), http.NotFoundHandler()); err != nil {
-		return nil //nolint:nilerr // a by itself is no conflict of the two
-	}
-	if handle(mux, b.muxPattern(), http.NotFoundHandler()) == nil {
-		return nil
-	}
-	if a.muxPattern() == b.muxPattern() {
-		return fmt.Errorf("the same requests as %s", a)
-	}
-	return fmt.Errorf("some of the same requests as %s, and neither is more specific", a)
 }
 
 // handle registers h. ServeMux panics at a pattern that it can't take.

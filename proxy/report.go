@@ -32,6 +32,7 @@ type streamSummary struct {
 	Route   string            `json:"route"`
 	Vars    map[string]string `json:"vars,omitempty"`
 	Clients int               `json:"clients"`
+	Ingest  int               `json:"ingest,omitempty"` // requests that bring it events, under way
 	State   sourceState       `json:"state"`
 	Since   time.Time         `json:"since"`
 	Reason  string            `json:"reason,omitempty"`
@@ -94,7 +95,7 @@ func (s *stream) summary() streamSummary {
 		State: now.state, Since: now.since.UTC(), Reason: now.reason,
 	}
 	p.mu.Lock()
-	sum.Clients = s.clients
+	sum.Clients, sum.Ingest = s.clients, s.receiving
 	p.mu.Unlock()
 	if age, ok := s.age(); ok && s.can.Stateful {
 		sum.Age = inSeconds(age)

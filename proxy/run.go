@@ -23,28 +23,43 @@ const unwind = 5 * time.Second
 
 // Run serves until ctx is done, then drains: not ready; after the drain's
 // delay clients are sent away, spread over its window; then requests that
-// still pass through have until its timeout. When Run returns, nothing of
+// still pass through or bring events have until its timeout. When Run returns, nothing of
 // the server is left running. It is to be called once.
 func (s *Server) Run(ctx context.Context, l Listeners) error {
 	// What outlasts the drain ends with base. net/http would not wait for
 	// upgraded connections, nor end them.
 	base, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	public := s.httpServer(s)
-	public.BaseContext = func(net.Listener) context.Context { return base }
+	var front []*http.Server // all but admin
+	atFront := func(srv *http.Server) *http.Server {
+		srv.BaseContext = func(net.Listener) context.Context { return base }
+		front = append(front, srv)
+		return srv
+	}
+	public := atFront(s.httpServer(s))
 	admin := s.httpServer(s.adminHandler())
 	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
 	serve := func(srv *http.Server, ln net.Listener) {
 		s.log.Info().Stringer("address", ln.Addr()).Bool("admin", srv == admin).Msg("listening")
 		group.Go(func() error {
-			if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			serve := srv.Serve
+			if srv.TLSConfig != nil {
+				serve = func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") }
+			}
+			if err := serve(ln); !errors.Is(err, http.ErrServerClosed) {
 				return err
 			}
 			return nil
 		})
 	}
+	bounded := func(ln net.Listener) net.Listener {
+		return netutil.LimitListener(ln, s.table.Load().config.Limits.Connections)
+	}
 	for _, ln := range l.Public {
-		serve(public, netutil.LimitListener(ln, s.table.Load().config.Limits.Connections))
+		serve(public, bounded(ln))
+	}
+	for _, ln := range l.Ingest {
+		serve(atFront(s.ingestServer(ln.at)), bounded(ln))
 	}
 	if l.Admin != nil {
 		serve(admin, l.Admin)
@@ -58,12 +73,14 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 
 	select {
 	case <-ctx.Done():
-		s.drain(failed, public)
+		s.drain(failed, front)
 	case <-failed.Done(): // a listener broke
 	}
 	close(stop)
 	end()
-	_ = public.Close()
+	for _, srv := range front {
+		_ = srv.Close()
+	}
 	_ = admin.Close()
 	err := group.Wait()
 	s.retire()
@@ -106,24 +123,30 @@ func (c complaints) Write(line []byte) (int, error) {
 // drain sends clients away and waits for what is under way. Until they have
 // left, connections are accepted: a load balancer may be slow to notice, and
 // its 502 would end an EventSource for good.
-func (s *Server) drain(ctx context.Context, public *http.Server) {
+func (s *Server) drain(ctx context.Context, front []*http.Server) {
 	d := s.table.Load().config.Drain
 	s.ready.Store(false)
 	s.log.Info().Stringer("delay", d.Delay).Stringer("window", d.Window).Msg("draining")
-	public.SetKeepAlivesEnabled(false)
+	for _, srv := range front {
+		srv.SetKeepAlivesEnabled(false)
+	}
 	pause(ctx, time.Duration(d.Delay), func() bool { return ctx.Err() != nil })
 	close(s.draining)
 	pause(ctx, time.Duration(d.Window), func() bool { return s.clients.have.Load() == 0 })
 
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(d.Timeout))
 	defer cancel()
-	if err := public.Shutdown(ctx); err != nil {
+	var group errgroup.Group
+	for _, srv := range front {
+		group.Go(func() error { return srv.Shutdown(ctx) })
+	}
+	if err := group.Wait(); err != nil {
 		s.log.Warn().Err(err).Msg("not everything ended in time")
 	}
 	pause(ctx, time.Duration(d.Timeout), s.nothingPasses)
 }
 
-func (s *Server) nothingPasses() bool { return s.passing.Load() == 0 }
+func (s *Server) nothingPasses() bool { return s.passing.Load() == 0 && s.ingests.have.Load() == 0 }
 
 // pause waits for d, or until ctx is done, or until done says so.
 func pause(ctx context.Context, d time.Duration, done func() bool) {

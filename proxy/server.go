@@ -27,6 +27,7 @@ type Server struct {
 	clients  limit
 	streams  limit
 	catchups limit
+	ingests  limit // requests that bring events
 
 	ready    atomic.Bool
 	draining chan struct{}  // closed when clients are to leave
@@ -69,7 +70,7 @@ func (s *Server) Reload(config *Config) {
 	before := s.table.Load().config
 	s.install(config)
 	if !sameListeners(before, config) {
-		s.log.Warn().Msg("listen, admin and the limits of headers and connections take effect when the program is started again")
+		s.log.Warn().Msg("listen, admin, the addresses for requests that bring events and the limits of headers and connections take effect when the program is started again")
 	}
 	s.metrics.reloads.WithLabelValues("success").Inc()
 	s.log.Info().Int("routes", len(config.Routes)).Msg("routing table reloaded")
@@ -86,7 +87,7 @@ func (s *Server) retire() {
 }
 
 func sameListeners(a, b *Config) bool {
-	return slices.Equal(a.Listen, b.Listen) && a.Admin == b.Admin &&
+	return slices.Equal(a.Listen, b.Listen) && a.Admin == b.Admin && slices.Equal(a.ingestAddresses(), b.ingestAddresses()) &&
 		a.Limits.Connections == b.Limits.Connections &&
 		a.Limits.HeaderBytes == b.Limits.HeaderBytes &&
 		a.Limits.HeaderTimeout == b.Limits.HeaderTimeout &&
@@ -112,6 +113,7 @@ func (s *Server) install(config *Config) {
 	s.clients.most.Store(int64(config.Limits.Clients))
 	s.streams.most.Store(int64(config.Limits.Streams))
 	s.catchups.most.Store(int64(config.Limits.Catchups))
+	s.ingests.most.Store(int64(config.Limits.Ingest))
 	s.table.Store(next)
 	s.metrics.reloaded.SetToCurrentTime()
 	var gone, come []*endpoint
@@ -165,6 +167,10 @@ func (s *Server) drainWindow() time.Duration {
 
 func (s *Server) retry() time.Duration {
 	return time.Duration(s.table.Load().config.Limits.Retry)
+}
+
+func (s *Server) ingestTimeout() time.Duration {
+	return time.Duration(s.table.Load().config.Limits.IngestTimeout)
 }
 
 // batchPool lends out batches, so that a client that waits holds none.

@@ -23,6 +23,7 @@ type stream struct {
 	log      zerolog.Logger
 
 	cancel context.CancelFunc // ends the supervisor
+	over   context.Context    //nolint:containedctx // done when the supervisor has ended: no event goes in any more
 
 	condition atomic.Pointer[condition]
 	heard     chan struct{} // closed when the condition is no longer that of the start
@@ -36,11 +37,16 @@ type stream struct {
 	confirmed atomic.Int64
 
 	// Guarded by endpoint.mu.
-	clients int
-	linger  *time.Timer // runs while clients is 0; otherwise nil
+	clients   int
+	receiving int         // requests that bring events
+	linger    *time.Timer // runs while nobody uses the stream; otherwise nil
 
 	idleSince time.Time // when linger was started
 }
+
+// unused reports whether the stream has no clients and receives nothing.
+// endpoint.mu is held.
+func (s *stream) unused() bool { return s.clients == 0 && s.receiving == 0 }
 
 // seat is a client's place in a stream.
 type seat struct {

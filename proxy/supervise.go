@@ -76,10 +76,13 @@ func runSource(ctx context.Context, run func(context.Context, adapters.Position,
 	return run(ctx, after, emit)
 }
 
-// sampled is the stream's logger for complaints about single events, so that
+// sampled is the stream's logger for complaints about single events.
+func (s *stream) sampled() zerolog.Logger { return sampled(s.log) }
+
+// sampled returns a logger for complaints of which there may be many, so that
 // one route's broken messages don't fill the disk.
-func (s *stream) sampled() zerolog.Logger {
-	return s.log.Sample(&zerolog.BurstSampler{Burst: 5, Period: 10 * time.Second})
+func sampled(log zerolog.Logger) zerolog.Logger {
+	return log.Sample(&zerolog.BurstSampler{Burst: 5, Period: 10 * time.Second})
 }
 
 // sourceRun is the supervisor's side of a source that is running.
@@ -92,6 +95,7 @@ type sourceRun struct {
 	after   adapters.Position // to go on from
 	heard   time.Time         // when the source first emitted something since it was run
 	missed  bool              // events may have been missed, and clients weren't told
+	unwell  bool              // the source says so, and hasn't said otherwise since; see [adapters.Event.Stale]
 
 	// broken are the keys of which clients may lack the newest state, since
 	// an event that led to it was not delivered. What comes next of them is
@@ -126,15 +130,38 @@ func (r *sourceRun) lose(lost *adapters.PositionLostError) error {
 // failed notes a failure that may pass.
 func (r *sourceRun) failed(err error) {
 	r.sampled.Warn().Err(err).Msg("source failed; it will be run again")
-	switch now, reason := r.condition.Load(), adapters.Reason(err); {
+	r.stale(adapters.Reason(err))
+	// Without positions nobody can tell what happened meanwhile. A state
+	// makes up for it.
+	r.missed = r.missed || !r.can.Positions && !r.can.Stateful
+}
+
+// stale notes that the upstream is not well, for the given reason.
+func (r *sourceRun) stale(reason string) {
+	switch now := r.condition.Load(); {
 	case now.state != sourceStale:
 		r.become(sourceStale, reason)
 	case now.reason != reason: // for those who ask or come now
 		r.condition.CompareAndSwap(now, &condition{state: now.state, since: now.since, reason: reason})
 	}
-	// Without positions nobody can tell what happened meanwhile. A state
-	// makes up for it.
-	r.missed = r.missed || !r.can.Positions && !r.can.Stateful
+}
+
+// fresh notes that the upstream is well, unless the source says otherwise.
+func (r *sourceRun) fresh() {
+	if now := r.condition.Load(); now.state != sourceFresh && !r.unwell {
+		r.become(sourceFresh, now.reason)
+	}
+}
+
+// doubt takes a notice that the upstream is not well. It is no word of the
+// upstream's, even if all that there is to deliver is delivered.
+func (r *sourceRun) doubt(e *adapters.Event) {
+	r.unwell = true
+	r.stale(e.Stale)
+	r.after = cmp.Or(e.Position, r.after)
+	if e.Live {
+		r.caughtUp(e.Position)
+	}
 }
 
 // emit takes the source's next event.
@@ -142,11 +169,14 @@ func (r *sourceRun) emit(e adapters.Event) error {
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
+	if e.Stale != "" {
+		r.doubt(&e)
+		return nil
+	}
+	r.unwell = r.unwell && !e.Live
+	r.fresh()
 	if r.heard.IsZero() {
 		r.heard = time.Now()
-		if state := r.condition.Load(); state.state != sourceFresh {
-			r.become(sourceFresh, state.reason)
-		}
 		if r.missed {
 			r.missed = false
 			if err := r.gap(feed.Gap{Reason: adapters.LostUnknown, Lost: -1}); err != nil {
@@ -172,7 +202,7 @@ func (r *sourceRun) emit(e adapters.Event) error {
 // caughtUp notes that the source has delivered all there is, up to pos.
 func (r *sourceRun) caughtUp(pos adapters.Position) {
 	r.feeds.Mark(string(pos))
-	if len(r.broken) == 0 {
+	if len(r.broken) == 0 && !r.unwell {
 		r.confirmed.Store(time.Now().UnixNano())
 	}
 	if r.settled.Swap(true) {
@@ -197,7 +227,7 @@ func (r *sourceRun) deliver(e *adapters.Event, prev adapters.Position) error {
 	}
 	events, err := r.refine(r.ctx, e, prev)
 	confirmed := r.confirmed.Load()
-	if err == nil && len(events) > 0 && e.State != nil {
+	if err == nil && len(events) > 0 && e.State != nil && !r.unwell {
 		r.confirmed.Store(time.Now().UnixNano()) // before a client has it
 	}
 	for i := 0; err == nil && i < len(events); i++ {

@@ -30,7 +30,11 @@ func newTable(config *Config, before *table, s *Server) *table {
 		}
 		t.endpoints = append(t.endpoints, p)
 	}
-	t.router = newRouter(config, func(i int) http.Handler { return t.endpoints[i] }, s.passthroughOf)
+	t.router = newRouter(config, handlers{
+		stream: func(i int) http.Handler { return t.endpoints[i] },
+		ingest: func(i int) http.Handler { return http.HandlerFunc(t.endpoints[i].serveIngest) },
+		behind: s.passthroughOf,
+	})
 	for i, err := range t.shadowed {
 		if err != nil {
 			t.endpoints[i].log.Warn().Err(err).Msg("requests with other methods don't go to this route's upstream")
@@ -41,24 +45,41 @@ func newTable(config *Config, before *table, s *Server) *table {
 
 // router gives requests to the streams of routes and to applications.
 type router struct {
-	streams  *http.ServeMux // the routes, with the applications behind them
+	streams  *http.ServeMux // the routes, with the applications behind them, and where events are brought
 	others   *http.ServeMux // their paths, for other methods, if they have applications of their own
 	fallback http.Handler   // the table's application; nil if there is none
 	shadowed []error        // for each route why it isn't in others although it has an application
+
+	claims map[claim]*Route                 // all of them
+	own    map[ingestAddress]*http.ServeMux // where events are brought, by the listeners for just that
 }
 
-// newRouter makes a router of config. stream returns the handler for the
-// streams of the i-th route, behind that for an application, nil for none.
-func newRouter(config *Config, stream func(i int) http.Handler, behind func(*url.URL) http.Handler) *router {
+// handlers are what a router gives requests to.
+type handlers struct {
+	stream func(i int) http.Handler        // for the streams of the i-th route
+	ingest func(i int) http.Handler        // for requests that bring events to it
+	behind func(app *url.URL) http.Handler // for an application; nil for none
+}
+
+// newRouter makes a router of config.
+func newRouter(config *Config, h handlers) *router {
 	t := &router{
 		streams: http.NewServeMux(), others: http.NewServeMux(),
-		fallback: behind(config.Upstream),
+		fallback: h.behind(config.Upstream),
 		shadowed: make([]error, len(config.Routes)),
+		claims:   map[claim]*Route{}, own: map[ingestAddress]*http.ServeMux{},
 	}
 	for i, r := range config.Routes {
-		app := behind(r.upstream)
-		if err := handle(t.streams, r.muxPattern(), routed{negotiate(stream(i), app)}); err != nil {
-			panic(err) // Parse has tried it
+		app := h.behind(r.upstream)
+		for _, c := range r.claims() {
+			t.claims[c] = r
+			mux, to := t.streams, routed{negotiate(h.stream(i), app)}
+			if c.ingest {
+				mux, to = t.ingestMux(r), routed{h.ingest(i)}
+			}
+			if err := handle(mux, c.pattern, to); err != nil {
+				panic(err) // Parse has tried it
+			}
 		}
 		if r.Upstream != "" {
 			// Of two routes with one path and applications of their own, the
@@ -69,18 +90,34 @@ func newRouter(config *Config, stream func(i int) http.Handler, behind func(*url
 	return t
 }
 
+// ingestMux returns where requests are routed that bring events to r.
+func (t *router) ingestMux(r *Route) *http.ServeMux {
+	at, own := r.ingestAddress()
+	if !own {
+		return t.streams
+	}
+	if t.own[at] == nil {
+		t.own[at] = http.NewServeMux()
+	}
+	return t.own[at]
+}
+
 // ServeHTTP routes a request. ServeMux would redirect a path that isn't
 // clean, or lacks the slash of a subtree; where an application is behind,
 // that is for the application to decide.
 func (t *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = lowerHost(r)
-	if h, _ := t.streams.Handler(r); !isRouted(h) {
+	if h, pattern := t.streams.Handler(r); !isRouted(h) {
 		if other, _ := t.others.Handler(r); isRouted(other) {
 			other.ServeHTTP(w, r)
 			return
 		}
 		if t.fallback != nil {
 			t.fallback.ServeHTTP(w, r)
+			return
+		}
+		if t.claims[claim{pattern: pattern, ingest: true}] != nil { // who brings events follows no redirect
+			http.NotFound(w, r)
 			return
 		}
 	}

@@ -41,6 +41,7 @@ type world struct {
 	server   *Server
 	public   *pipeListener
 	admin    *pipeListener
+	own      map[string]*pipeListener // for requests that bring events, by address
 	log      *bytes.Buffer
 	stop     context.CancelFunc
 	done     chan error
@@ -50,7 +51,7 @@ type world struct {
 func inWorld(t *testing.T, table string, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, logs: map[string]*adaptertest.Log{}, topics: map[string]*topic{}, api: newAPI(), document: newDocument(), log: &bytes.Buffer{}}
+		w := newWorld(t)
 		type options struct {
 			Name    string   `yaml:"name"`
 			Start   string   `yaml:"start"` // "oldest", or where the upstream's form says
@@ -70,6 +71,12 @@ func inWorld(t *testing.T, table string, f func(w *world)) {
 		f(w)
 		w.shutdown()
 	})
+}
+
+// newWorld returns a world without a server, which knows no adapter.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	return &world{t: t, logs: map[string]*adaptertest.Log{}, topics: map[string]*topic{}, api: newAPI(), document: newDocument(), log: &bytes.Buffer{}}
 }
 
 // capable is a factory that says of itself what its test wants, and may start
@@ -108,10 +115,16 @@ func (w *world) boot(table string) {
 	w.t.Helper()
 	ctx, stop := context.WithCancel(w.t.Context())
 	w.stop, w.done = stop, make(chan error, 1)
-	w.public, w.admin = newPipeListener(), newPipeListener()
-	w.server = New(w.parse(table), Settings{Log: zerolog.New(zerolog.SyncWriter(w.log)).Level(zerolog.DebugLevel), Version: "test"})
+	w.public, w.admin, w.own = newPipeListener(), newPipeListener(), map[string]*pipeListener{}
+	config := w.parse(table)
+	listeners := Listeners{Public: []net.Listener{w.public}, Admin: w.admin}
+	for _, at := range config.ingestAddresses() {
+		w.own[at.address] = newPipeListener()
+		listeners.Ingest = append(listeners.Ingest, IngestListener{w.own[at.address], at})
+	}
+	w.server = New(config, Settings{Log: zerolog.New(zerolog.SyncWriter(w.log)).Level(zerolog.DebugLevel), Version: "test"})
 	go func() {
-		w.done <- w.server.Run(ctx, Listeners{Public: []net.Listener{w.public}, Admin: w.admin})
+		w.done <- w.server.Run(ctx, listeners)
 	}()
 }
 

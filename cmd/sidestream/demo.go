@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -45,7 +46,7 @@ func runDemo(cmd *cobra.Command, f *serveFlags) error {
 		return err
 	}
 	table := demo.Routes("http://" + behind.Addr().String())
-	config, err := proxy.Parse("demo.yaml", table, known(), references())
+	config, err := proxy.Parse("demo.yaml", table, known(zerolog.Nop()), references())
 	if err != nil {
 		return reportErrors(cmd, err)
 	}

@@ -47,6 +47,9 @@ func TestExplain(t *testing.T) {
 		"bad-variable":   {args: "/events/%00", failed: true},
 		"already-at-end": {args: "/events/plain?lastEventId=-1", failed: true},
 		"kafka":          {args: "-c testdata/explain/kafka.yaml /events/ann"},
+		"ingest":         {args: "-c testdata/explain/webhook.yaml POST /hooks/acme"},
+		"durable":        {args: "-c testdata/explain/durable.yaml /api/orders"},
+		"sse":            {args: "-c testdata/explain/sse.yaml /events/news"},
 		"kafka-key":      {args: "-c testdata/explain/kafka.yaml /accounts/7"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -42,6 +42,8 @@ func outcome(e *proxy.Explanation) []string {
 	switch o.Kind {
 	case proxy.Streamed:
 		return []string{"a stream of" + place}
+	case proxy.Ingested:
+		return []string{"brings events to" + place}
 	case proxy.Passed:
 		return []string{"passes through to " + o.Upstream, "since " + o.Why}
 	}
@@ -57,7 +59,7 @@ func routes(list []proxy.ExplainedRoute) []string {
 	for _, r := range list {
 		why := r.Why
 		if r.Taken {
-			why = "taken"
+			why = strings.TrimRight("taken "+r.Why, " ")
 		}
 		rows = append(rows, []string{fmt.Sprintf("line %d", r.Line), r.Route, r.Adapter, why})
 	}

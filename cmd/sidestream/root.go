@@ -5,24 +5,31 @@ import (
 	"os"
 	"strings"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"sidestream/adapters"
 	"sidestream/adapters/generate"
+	"sidestream/adapters/history"
 	"sidestream/adapters/kafka"
 	"sidestream/adapters/nats"
 	"sidestream/adapters/poll"
+	"sidestream/adapters/sse"
+	"sidestream/adapters/webhook"
 )
 
-// known are the adapters of this program.
-func known() *adapters.Registry {
+// known are the adapters of this program, and where it can keep histories. log
+// is for what is no route's.
+func known(log zerolog.Logger) *adapters.Registry {
 	return adapters.NewRegistry(
 		generate.Adapter(),
 		kafka.Adapter(),
 		nats.Adapter(),
 		poll.Adapter(),
-	)
+		sse.Adapter(),
+		webhook.Adapter(),
+	).WithStores(history.NATS(log))
 }
 
 func newRoot() *cobra.Command {

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"sidestream/adapters"
 	"sidestream/proxy"
 	"sidestream/proxy/strictyaml"
@@ -33,7 +35,7 @@ func TestReferenceShowsDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := proxy.Parse("bare.yaml", []byte("routes: [{path: /, generate: {}}]"), known(), strictyaml.References{})
+	want, err := proxy.Parse("bare.yaml", []byte("routes: [{path: /, generate: {}}]"), known(zerolog.Nop()), strictyaml.References{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +63,8 @@ func TestReferenceShowsDefaults(t *testing.T) {
 	}
 }
 
-// TestReferenceShowsDefaultsOfSources does so for the options of sources.
+// TestReferenceShowsDefaultsOfSources does so for the options of sources, and
+// of the stores of histories.
 func TestReferenceShowsDefaultsOfSources(t *testing.T) {
 	data, err := os.ReadFile(reference)
 	if err != nil {
@@ -71,10 +74,15 @@ func TestReferenceShowsDefaultsOfSources(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range known().Names() {
-		a, _ := known().Lookup(name)
-		path := "defaults." + name
-		want := a.Options()
+	all := map[string]any{}
+	for _, name := range known(zerolog.Nop()).Names() {
+		a, _ := known(zerolog.Nop()).Lookup(name)
+		all["defaults."+name] = a.Options()
+	}
+	for _, kind := range known(zerolog.Nop()).Stores() {
+		all["history."+kind.Name] = kind.Options()
+	}
+	for path, want := range all {
 		got := reflect.New(reflect.TypeOf(want).Elem()).Interface()
 		doc.Decode(strictyaml.Find(doc.Root, path), path, got)
 		if err := doc.Err(); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"gopkg.in/yaml.v3"
 
 	"sidestream/proxy/schema"
@@ -49,7 +50,7 @@ func keysOf(root, s *schema.Schema, except ...string) map[string]*schema.Schema 
 // isSource reports whether a definition is of a source's options.
 func isSource(definition string) bool {
 	name, ok := strings.CutPrefix(definition, "adapters.")
-	return ok && slices.Contains(known().Names(), name)
+	return ok && slices.Contains(known(zerolog.Nop()).Names(), name)
 }
 
 // TestSchemaDescribesEveryKey looks for a comment, for editors to show.
@@ -96,8 +97,8 @@ func TestReferenceShowsEveryKey(t *testing.T) {
 	}
 	route := root.Definitions["route"]
 	expect("", root, "routes")
-	expect("defaults", route, append([]string{"path", "method", "host", "query", "key", "match", "latest", "since"}, known().Names()...)...)
-	for _, name := range known().Names() {
+	expect("defaults", route, append([]string{"path", "method", "host", "query", "key", "match", "latest", "since"}, known(zerolog.Nop()).Names()...)...)
+	for _, name := range known(zerolog.Nop()).Names() {
 		expect("defaults."+name, root.Definitions["adapters."+name])
 	}
 }
@@ -140,12 +141,19 @@ func TestReadmeNamesEveryKey(t *testing.T) {
 	}
 	root := freshSchema(t)
 	route := root.Definitions["route"]
+	table := keysOf(root, root, "routes", "defaults", "history")
+	table["history"] = root.Properties["history"]
+	stores := keysOf(root, root.Properties["history"])
+	for _, key := range []string{"history", "history.durable", "history.replicas", "history.cache"} {
+		stores[key] = route.Properties["history"]
+	}
 	sections := map[string]map[string]*schema.Schema{
-		"### The table":            keysOf(root, root, "routes", "defaults"),
-		"### A route":              keysOf(root, route, append(known().Names(), "event")...),
+		"### The table":            table,
+		"### Durable history":      stores,
+		"### A route":              keysOf(root, route, append(known(zerolog.Nop()).Names(), "event")...),
 		"### `event`: expressions": keysOf(root, route.Properties["event"]),
 	}
-	for _, name := range known().Names() {
+	for _, name := range known(zerolog.Nop()).Names() {
 		sections["### `"+name+"`"] = keysOf(root, root.Definitions["adapters."+name])
 	}
 	for title, keys := range sections {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"gopkg.in/yaml.v3"
 
@@ -22,7 +23,7 @@ import (
 func freshSchema(t *testing.T) *schema.Schema {
 	t.Helper()
 	table, route := proxy.Describe()
-	s, err := schema.Table(table, route, known(), schema.NewComments("sidestream", "../.."))
+	s, err := schema.Table(table, route, known(zerolog.Nop()), schema.NewComments("sidestream", "../.."))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +159,8 @@ var onlyTheProgram = map[string]string{
 	"bounds":       "what numbers make sense",
 	"capabilities": "what a source can do",
 	"conflicts":    "several routes",
+	"durable":      "what a source can do, and what is of use with what",
+	"history":      "what is of use with what, and what values make sense",
 	"kafka":        "what is of use with what, and the grammar of names and keys",
 	"keys":         "what a source can do, and what is of use with what",
 	"nats":         "what is of use with what, and the grammar of names, subjects and URLs",
@@ -165,11 +168,18 @@ var onlyTheProgram = map[string]string{
 	"not-yaml":     "no YAML",
 	"patterns":     "the grammar of patterns, methods, hosts and names",
 	"references":   "what a reference stands for",
+	"sse":          "what is of use with what, what values make sense, and the grammar of URLs",
 	"upstreams":    "the grammar of URLs",
+	"webhook":      "what is of use with what, what values make sense, and the grammar of paths",
 
+	"history-embedded": "what is of use with what, and what values make sense",
+	"history-replicas": "what a source and a store can do",
 	"kafka-connection": "what is of use with what, what values make sense, and the grammar of addresses",
 	"poll-events":      "what is of use with what, expressions, pointers",
 	"poll-requests":    "what is of use with what, and what values make sense",
+	"webhook-verify":   "what is of use with what, and the grammar of keys and addresses",
+
+	"history-key history.nats.urls[0]": "the grammar of URLs",
 
 	"expressions routes[0].event.type":  "jq",
 	"expressions routes[0].event.data":  "jq",

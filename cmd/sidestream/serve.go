@@ -54,7 +54,7 @@ func serve(cmd *cobra.Command, f *serveFlags) error {
 	defer signal.Stop(hangup)
 
 	// Adapters outlast tables: what they know of their upstreams does.
-	adapters := known()
+	adapters := known(log)
 	load := func(data []byte) (*proxy.Config, error) {
 		config, err := proxy.Parse(f.config, data, adapters, references())
 		if err != nil {

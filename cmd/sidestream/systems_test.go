@@ -29,6 +29,7 @@ func serveReference(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Chdir(t.TempDir()) // where histories are kept
 	config.Listen, config.Admin, config.Drain.Window = []string{"127.0.0.1:0"}, "off", 0
 	listeners, err := proxy.Listen(t.Context(), config)
 	if err != nil {

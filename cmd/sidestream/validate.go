@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"sidestream/proxy"
@@ -46,7 +47,7 @@ func validate(name string) (*proxy.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return proxy.Parse(name, data, known(), references())
+	return proxy.Parse(name, data, known(zerolog.Nop()), references())
 }
 
 // validation is what validate --json prints.

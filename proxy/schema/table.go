@@ -35,6 +35,15 @@ func Table(table, route any, known *adapters.Registry, comments *Comments) (*Sch
 		one.Properties[name] = ref(definition)
 		one.OneOf = append(one.OneOf, &Schema{Required: []string{name}})
 	}
+	kept := root.Properties["history"]
+	for _, kind := range known.Stores() {
+		options := reflect.ValueOf(kind.Options()).Elem()
+		s := g.value(options, true)
+		s.Description = strings.TrimPrefix(g.comments.of(options.Type()).synopsis, "Package ")
+		definition := "stores." + kind.Name
+		g.definitions[definition] = s
+		kept.Properties[kind.Name] = ref(definition)
+	}
 	one.Type, one.Required = Types{"object"}, []string{"path"}
 	g.definitions["route"] = one
 
