@@ -14,14 +14,17 @@ type Receiver interface {
 	// durable history. It may be called concurrently, at any time, whether the
 	// source runs or not.
 	//
-	// What it returns otherwise is [ErrBusy], ctx's error, or a failure: some
+	// What it returns otherwise is [ErrBusy], [ErrTooLarge], ctx's error, or a failure: some
 	// of the events may then be delivered, but whoever has sent them is to
 	// send them again.
 	Receive(ctx context.Context, events []Event) error
 }
 
-// ErrBusy is returned by [Receiver.Receive] if too many events wait already.
-var ErrBusy = errors.New("too many events are waiting")
+// Errors of [Receiver.Receive] that concern the events.
+var (
+	ErrBusy     = errors.New("too many events are waiting")
+	ErrTooLarge = errors.New("the event is too large") // and will be, however often it is sent
+)
 
 // An Ingester is a [Factory] of sources that are [Receivers]: it answers the
 // requests that bring their events.

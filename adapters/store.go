@@ -11,7 +11,7 @@ type Store interface {
 	// Keep returns the factory of sources that deliver what those of f do, from
 	// a log of the store that outlasts the program and that replicas share.
 	// Its sources are Replayable. f is to be used by the returned factory only,
-	// which closes it. Keep does no I/O. An error says why f's sources can't be
+	// which closes it. Keep does no I/O, and is called by one goroutine at a time. An error says why f's sources can't be
 	// kept; one that concerns one option of the history is an [OptionError].
 	Keep(f Factory, k Keep) (Factory, error)
 }

@@ -177,8 +177,9 @@ func (r *sourceRun) emit(e adapters.Event) error {
 	r.fresh()
 	if r.heard.IsZero() {
 		r.heard = time.Now()
-		if r.missed {
-			r.missed = false
+		missed := r.missed && (e.Gap == nil || e.Gap.Reason != adapters.LostUnknown) // or it says so itself
+		r.missed = false
+		if missed {
 			if err := r.gap(feed.Gap{Reason: adapters.LostUnknown, Lost: -1}); err != nil {
 				return err
 			}

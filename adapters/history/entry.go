@@ -147,7 +147,7 @@ func (x *entry) event(payload []byte, stored time.Time) (adapters.Event, error) 
 var errForeign = errors.New("the message is not one of a history, or of a later version's")
 
 // errTooLarge is the error of an event that doesn't fit into a message.
-var errTooLarge = errors.New("the event is too large for the history")
+var errTooLarge = fmt.Errorf("%w for the history", adapters.ErrTooLarge)
 
 // message returns the message of an entry, on a subject. No server takes one
 // that is larger than most, in bytes.

@@ -468,6 +468,7 @@ func TestRefused(t *testing.T) {
 		"replayable":  {can: adapters.Capabilities{Positions: true, Replayable: true}, path: "durable"},
 		"states":      {can: adapters.Capabilities{Stateful: true, Keyed: true}, path: "durable"},
 		"replicas":    {keep: adapters.Keep{Replicas: 3}, path: "replicas"},
+		"bytes":       {keep: adapters.Keep{Bytes: 2 << 30}, path: "bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, err := NATS(zerolog.Nop()).Configure(func(any) error { return nil })

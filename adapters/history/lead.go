@@ -18,7 +18,7 @@ import (
 // takePart takes part in running the inner source until ctx is done: it
 // contends for the lease, again after each failure.
 func (r *run) takePart(ctx context.Context) {
-	shortest, longest := r.factory.keep.MinBackoff, r.factory.keep.MaxBackoff
+	shortest, longest := r.backoff()
 	for bound := shortest; ; bound = min(2*bound, longest) {
 		began := time.Now()
 		err := r.contend(ctx)
@@ -28,8 +28,12 @@ func (r *run) takePart(ctx context.Context) {
 		if time.Since(began) > longest {
 			bound = shortest
 		}
-		r.env.Log.Warn().Err(err).Msg("no part in running the source; it will be tried again")
-		r.gate.condition(adapters.Reason(err), 0)
+		if errors.Is(err, errFenced) { // and is well
+			r.env.Log.Info().Msg("source is run by another replica now")
+		} else {
+			r.env.Log.Warn().Err(err).Msg("no part in running the source; it will be tried again")
+			r.gate.condition(adapters.Reason(err), 0)
+		}
 		if !pause(ctx, rand.N(bound)+1) {
 			return
 		}
@@ -168,12 +172,12 @@ func (w *writer) take(ctx context.Context, e adapters.Event) error {
 	}
 	if w.heard.IsZero() {
 		w.heard = time.Now()
-		if w.missed {
+		if w.missed && (e.Gap == nil || e.Gap.Reason != adapters.LostUnknown) {
 			if err := w.mark(ctx, entry{Mark: markGap, Reason: adapters.LostUnknown, Lost: -1}); err != nil {
 				return err
 			}
-			w.missed = false
 		}
+		w.missed = false
 	}
 	if e.Position != "" {
 		w.after = e.Position

@@ -78,7 +78,9 @@ func (o *Options) check() error {
 	if o.external() {
 		c.Refuse(o.Embedded != embedded.Defaults(), "embedded", "it is not used with urls; leave out one of the two")
 	} else {
-		o.Embedded.Check(&c, "embedded")
+		if embedded.Built || o.Embedded != embedded.Defaults() {
+			o.Embedded.Check(&c, "embedded")
+		}
 		c.Refuse(o.Domain != "", "domain", "it has an effect with urls only")
 		c.Refuse(o.APIPrefix != "", "api_prefix", "it has an effect with urls only")
 	}

@@ -38,13 +38,8 @@ func (s *source) put(ctx context.Context, h *home, x entry, payload []byte) erro
 	if err == nil || !errors.Is(err, errTooLarge) && ctx.Err() == nil {
 		s.health.note(err)
 	}
-	if errors.Is(err, errTooLarge) {
-		return adapters.Permanent(reasonEventTooLarge, err)
-	}
 	return err
 }
-
-const reasonEventTooLarge = "the event is too large for the history"
 
 // publish writes an entry. If the stream isn't there, which it is after the
 // first time, it is created.

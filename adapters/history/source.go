@@ -130,7 +130,7 @@ var errOver = errors.New("the source has ended")
 // readOn reads the log, again after each failure, from where it was, if the run
 // takes part.
 func (r *run) readOn(ctx context.Context, after adapters.Position) error {
-	shortest, longest := r.factory.keep.MinBackoff, r.factory.keep.MaxBackoff
+	shortest, longest := r.backoff()
 	for bound := shortest; ; bound = min(2*bound, longest) {
 		began := time.Now()
 		err := r.read(ctx, after)
@@ -156,6 +156,16 @@ func (r *run) readOn(ctx context.Context, after adapters.Position) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// maxPause is the longest pause before the store is tried once more. Clients
+// wait for it, and an attempt costs it little.
+const maxPause = 2 * time.Second
+
+// backoff returns the bounds of pauses before the store is tried once more.
+func (r *run) backoff() (shortest, longest time.Duration) {
+	k := &r.factory.keep
+	return min(k.MinBackoff, maxPause), min(k.MaxBackoff, maxPause)
 }
 
 // pause waits for d and reports whether ctx is still not done then.

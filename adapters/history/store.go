@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"sidestream/adapters"
+	"sidestream/adapters/history/embedded"
 	"sidestream/adapters/shared"
 )
 
@@ -31,6 +32,8 @@ type store struct {
 	options *Options
 	homes   *shared.Pool[*home]
 	log     zerolog.Logger
+
+	reserved int64 // bytes of all that is to be kept, which the server sets aside
 }
 
 // join returns the home that the store shares with its like.
@@ -48,8 +51,14 @@ func (s *store) Keep(f adapters.Factory, k adapters.Keep) (adapters.Factory, err
 	c.Refuse(len(can.Forward) > 0, "durable", "what clients get with their own credentials (%s) is not kept; leave out one of the two", strings.Join(can.Forward, ", "))
 	c.Refuse(can.Replayable, "durable", "the source can deliver again what it has delivered, at any replica; leave this out")
 	c.Refuse(can.Stateful && can.Keyed, "durable", "the states of keys are not kept")
+	c.Refuse(!s.options.external() && !embedded.Built, "durable", "this program was built without the embedded server; history.nats.urls has to say where servers are")
 	c.Refuse(k.Replicas > 1 && !s.options.external(), "replicas", "the embedded server is one only; history.nats.urls names others")
 	c.Refuse(k.Replicas > maxReplicas, "replicas", "%d are too many; a stream has at most %d", k.Replicas, maxReplicas)
+	if most := int64(s.options.Embedded.MaxBytes); !s.options.external() {
+		s.reserved += k.Bytes
+		c.Refuse(s.reserved > most, "bytes", "%s is too much: with the other durable routes it makes %s, and the embedded server has %s (history.nats.embedded.max_bytes)",
+			adapters.Size(k.Bytes), adapters.Size(s.reserved), adapters.Size(most))
+	}
 	if err := c.Err(); err != nil {
 		return nil, err
 	}

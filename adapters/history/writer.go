@@ -179,8 +179,8 @@ func (w *writer) write(ctx context.Context, x entry, payload []byte) error {
 		return err
 	}
 	id := strconv.FormatUint(w.term, 36) + "." + strconv.FormatUint(w.count, 36) + "." + w.run.home.holder
-	longest := w.run.factory.keep.MaxBackoff
-	for bound := w.run.factory.keep.MinBackoff; ; bound = min(2*bound, longest) {
+	shortest, longest := w.run.backoff()
+	for bound := shortest; ; bound = min(2*bound, longest) {
 		request, cancel := context.WithTimeout(ctx, w.run.timeout())
 		ack, err := w.session.PublishMsg(request, m, jetstream.WithExpectLastSequencePerSubject(w.last),
 			jetstream.WithMsgID(id), jetstream.WithExpectStream(w.run.factory.stream), jetstream.WithRetryAttempts(0))

@@ -41,6 +41,7 @@ const (
 const (
 	codeInsufficientResources = 10023 // of a server
 	codeMaximumConsumers      = 10026
+	codeInsufficientStorage   = 10047
 	codeNoLimitsYet           = 10120 // an account's limits are not known yet
 )
 
@@ -127,7 +128,7 @@ func failedTLS(err error) bool {
 // classifyAPI classifies an answer of the JetStream API.
 func classifyAPI(api *jetstream.APIError, err error) error {
 	switch {
-	case api.ErrorCode == codeMaximumConsumers, api.ErrorCode == codeInsufficientResources, api.ErrorCode == codeNoLimitsYet:
+	case api.ErrorCode == codeMaximumConsumers, api.ErrorCode == codeInsufficientResources, api.ErrorCode == codeInsufficientStorage, api.ErrorCode == codeNoLimitsYet:
 		return adapters.Transient(reasonFull, err)
 	case api.Code >= http.StatusBadRequest && api.Code < http.StatusInternalServerError:
 		return adapters.Permanent(reasonBadRequest, err)

@@ -90,6 +90,8 @@ func undelivered(err error) *refusal {
 		return refuse(http.StatusNotFound, "there is no such stream").because(err)
 	case errors.Is(err, adapters.ErrBusy):
 		return busy().because(err)
+	case errors.Is(err, adapters.ErrTooLarge):
+		return refuse(http.StatusRequestEntityTooLarge, "the event is larger than what can be kept").because(err)
 	default:
 		return unavailable("the events could not be stored", err)
 	}

@@ -84,6 +84,7 @@ func TestAnswers(t *testing.T) {
 		}, post("1", "Authorization", "Bearer a"), nil, 503, []string{"Retry-After", "5"}, "verified"},
 
 		"bad variable":  {nil, post("1"), fails(fmt.Errorf("open: %w", adapters.ErrBadVariable)), 404, nil, "no such stream"},
+		"not to keep":   {nil, post("1"), fails(fmt.Errorf("history: %w", adapters.ErrTooLarge)), 413, nil, "larger than what can be kept"},
 		"busy":          {nil, post("1"), fails(fmt.Errorf("stream: %w", adapters.ErrBusy)), 429, []string{"Retry-After", "1"}, "waiting"},
 		"not stored":    {nil, post("1"), fails(errDown), 503, []string{"Retry-After", "5"}, "stored"},
 		"permanent too": {nil, post("1"), fails(adapters.Permanent("broken", errDown)), 503, []string{"Retry-After", "5"}, "stored"},
