@@ -146,6 +146,15 @@ type Seeker interface {
 	Seek(ctx context.Context, t time.Time) (Position, error)
 }
 
+// A Rereader is a source of which a Run keeps its upstream going, beside
+// delivering. What one client is to have in addition is Reread, therefore, so
+// that nothing depends on how fast that client is, or on how long it stays.
+type Rereader interface {
+	// Reread does what Run does, beside Runs that do more, and returns when
+	// those would try again by themselves.
+	Reread(ctx context.Context, after Position, emit func(Event) error) error
+}
+
 // A Replayer is a source that can deliver what lies between two places. It is
 // how a client whose position is none of those that the shared Run has passed
 // is brought to one of them.

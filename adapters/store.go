@@ -26,7 +26,7 @@ type Keep struct {
 	Vars []string
 
 	// Events, Bytes and Age bound what is kept for the route, of all its
-	// sources together. 0 is no bound.
+	// sources together; Events may be for each of them. 0 is no bound.
 	Events int64
 	Bytes  int64
 	Age    time.Duration

@@ -51,6 +51,9 @@ func (s *seat) catchUp(ctx context.Context, l leg) *catchup {
 		joins: func(id string) bool { _, ok := s.feed.After(id); return ok },
 	}
 	run := s.source.Run
+	if again, ok := s.source.(adapters.Rereader); ok {
+		run = again.Reread
+	}
 	if s.can.Partitioned {
 		p.joins = func(id string) bool { return l.until == "" && s.covered(adapters.Position(id)) }
 	}

@@ -329,7 +329,7 @@ type stores struct {
 // History bounds what is remembered for clients that come back: by each stream,
 // or, if it is durable, for the route as a whole.
 type History struct {
-	Events int               `yaml:"events"` // how many of them; default 1024
+	Events int               `yaml:"events"` // how many of them; of a durable history of sources that pull, by each of the route's sources; default 1024
 	Bytes  adapters.Size     `yaml:"bytes"`  // as written to clients; of a durable history, as stored; default 8MiB
 	Age    adapters.Duration `yaml:"age"`    // how old they may be; default 0: any
 

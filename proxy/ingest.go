@@ -120,6 +120,13 @@ func (p *endpoint) receive(ctx context.Context, vars adapters.Vars, events []ada
 			return err
 		}
 	}
+	if p.Event.Data == "" && p.Event.Each == "" { // or expressions may make it smaller
+		for i := range events {
+			if n := len(events[i].Data); int64(n) > int64(p.MaxEventSize) {
+				return fmt.Errorf("%w: %d bytes, and the route's max_event_size is %v", adapters.ErrTooLarge, n, p.MaxEventSize)
+			}
+		}
+	}
 	s, err := p.hold(own) //nolint:contextcheck // a stream outlives the request that opens it
 	switch {
 	case errors.Is(err, errNoRoom):

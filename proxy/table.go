@@ -3,6 +3,7 @@ package proxy
 import (
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 )
 
@@ -116,12 +117,22 @@ func (t *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			t.fallback.ServeHTTP(w, r)
 			return
 		}
-		if t.claims[claim{pattern: pattern, ingest: true}] != nil { // who brings events follows no redirect
+		if t.claims[claim{pattern: pattern, ingest: true}] != nil || !isClean(r) { // who brings events follows no redirect
 			http.NotFound(w, r)
 			return
 		}
 	}
 	t.streams.ServeHTTP(w, r)
+}
+
+// isClean reports whether ServeMux takes the request's path as it is, or the
+// request is one that browsers make, and redirects are for.
+func isClean(r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	clean := path.Clean("/" + r.URL.Path)
+	return r.URL.Path == clean || clean != "/" && r.URL.Path == clean+"/"
 }
 
 // lowerHost returns r with its host in lower case, as patterns have theirs

@@ -149,8 +149,12 @@ var errForeign = errors.New("the message is not one of a history, or of a later 
 // errTooLarge is the error of an event that doesn't fit into a message.
 var errTooLarge = fmt.Errorf("%w for the history", adapters.ErrTooLarge)
 
+// overhead is more than what a message takes beside its payload and the header
+// of its entry, in bytes: its subject, other headers, and what the store adds.
+const overhead = 1 << 10
+
 // message returns the message of an entry, on a subject. No server takes one
-// that is larger than most, in bytes.
+// that is larger than most, in bytes, or would drop it at once.
 func (x *entry) message(subject string, payload []byte, most int64) (*natsgo.Msg, error) {
 	if len(payload) >= packed {
 		if small := encoder.EncodeAll(payload, nil); len(small) < len(payload) {
@@ -161,7 +165,7 @@ func (x *entry) message(subject string, payload []byte, most int64) (*natsgo.Msg
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errTooLarge, err)
 	}
-	if len(header) > maxHeader || int64(len(header)+len(payload))+1<<10 > most {
+	if len(header) > maxHeader || int64(len(header)+len(payload))+overhead > most {
 		return nil, fmt.Errorf("%w: %d bytes compressed, of at most %d, and %d beside them, of at most %d", errTooLarge, len(payload), most, len(header), maxHeader)
 	}
 	m := natsgo.NewMsg(subject)

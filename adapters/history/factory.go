@@ -6,7 +6,10 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/rs/zerolog"
+
 	"sidestream/adapters"
+	"sidestream/adapters/nats"
 )
 
 // A factory opens sources that deliver what those of another factory do.
@@ -16,6 +19,8 @@ type factory struct {
 	keep   adapters.Keep
 	store  *store
 	stream string
+
+	sampler *zerolog.BurstSampler // of complaints, for all of the route's sources
 
 	mu     sync.Mutex
 	joined *home  // guarded by mu; nil before the first use
@@ -51,9 +56,19 @@ func (f *factory) open(vars adapters.Vars, env adapters.Env) (*source, error) {
 		factory: f,
 		inner:   inner,
 		env:     env,
+		log:     env.Log.Sample(f.sampler),
 		form:    formOf(f.can.Stateful, env.Form),
 		subject: subjectOf(f.stream, f.keep.Vars, vars),
 	}, nil
+}
+
+// most returns how large a message may be: the server takes no larger one, and
+// the route's stream would not keep it.
+func (f *factory) most(s *nats.Session) int64 {
+	if f.keep.Bytes > 0 {
+		return min(s.MaxPayload(), f.keep.Bytes)
+	}
+	return s.MaxPayload()
 }
 
 // home returns the home that the factory shares with others.

@@ -11,35 +11,21 @@ import (
 // A gate is what a run's events go through. Two have something to say: who
 // reads the log, and who knows how the upstream is doing.
 type gate struct {
-	form form
-	fail context.CancelCauseFunc
+	form    form
+	fail    context.CancelCauseFunc
+	private bool // how the upstream is doing isn't told
 
-	mu      sync.Mutex
-	private bool                       // guarded by mu; how the upstream is doing isn't told
-	emit    func(adapters.Event) error // guarded by mu; nil after it has failed
-	failed  error                      // guarded by mu; what it has returned
-	at      adapters.Position          // guarded by mu; of the stream; up to there all is delivered
-	lives   bool                       // guarded by mu; and that is all there is
-	known   bool                       // guarded by mu; how the upstream is doing
-	fresh   uint64                     // guarded by mu; what it had, when it was last said to be well, is stored up to this sequence
-	stale   string                     // guarded by mu; why it isn't well, or ""
-	unable  string                     // guarded by mu; why the log can't be read, or ""
-	told    string                     // guarded by mu; what of this was last told
-	calm    bool                       // guarded by mu; and that was that all is well
-}
-
-// open has it told from now on how the upstream is doing.
-func (g *gate) open() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.private = false
-}
-
-// closed reports whether that isn't told.
-func (g *gate) closed() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.private
+	mu     sync.Mutex
+	emit   func(adapters.Event) error // guarded by mu
+	failed error                      // guarded by mu; what it has returned
+	at     adapters.Position          // guarded by mu; of the stream; up to there all is delivered
+	lives  bool                       // guarded by mu; and that is all there is
+	known  bool                       // guarded by mu; how the upstream is doing
+	fresh  uint64                     // guarded by mu; what it had, when it was last said to be well, is stored up to this sequence
+	stale  string                     // guarded by mu; why it isn't well, or ""
+	unable string                     // guarded by mu; why the log can't be read, or ""
+	told   string                     // guarded by mu; what of this was last told
+	calm   bool                       // guarded by mu; and that was that all is well
 }
 
 // say emits e. g.mu is held.

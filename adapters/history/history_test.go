@@ -145,6 +145,8 @@ func TestGapOnHandover(t *testing.T) {
 func TestStaleEverywhere(t *testing.T) {
 	srv := startServer(t)
 	up := newUpstream(adapters.Capabilities{Positions: true, Stateful: true})
+	up.hold = make(chan struct{}, 1)
+	up.hold <- struct{}{}
 	var runs []*running
 	for range 2 {
 		runs = append(runs, start(t, open(t, newReplica(t, srv).keep(up)), ""))
@@ -162,6 +164,7 @@ func TestStaleEverywhere(t *testing.T) {
 			t.Errorf("got the reason %q, want that of the failure", e.Stale)
 		}
 	}
+	up.hold <- struct{}{}
 	for _, r := range runs { // its next Run says that it is well
 		r.awaitLive()
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -16,26 +15,38 @@ import (
 	"sidestream/adapters/history/embedded"
 	"sidestream/adapters/history/lease"
 	"sidestream/adapters/nats"
+	"sidestream/adapters/shared"
 )
 
 // A home is where stores with equal options keep what they keep: a server, a
 // connection to it, and who runs which source.
 type home struct {
 	options *Options
-	holder  string           // this program, among replicas
-	server  *embedded.Server // nil: it runs elsewhere
+	holder  string  // this program, among replicas
+	server  *engine // nil: it runs elsewhere
+	leave   func()  // gives server up
 	client  *nats.Client
 
-	mu     sync.Mutex
-	bucket *lease.Bucket // guarded by mu; nil before the first use, and when it has failed
-	of     *nats.Session // guarded by mu; the one that bucket was opened over
+	// turn is taken by who uses what follows, which may take a while.
+	turn   chan struct{}
+	bucket *lease.Bucket // nil before the first use, and when it has failed
+	of     *nats.Session // the one that bucket was opened over
 }
 
-func newHome(o *Options, log zerolog.Logger) *home {
-	h := &home{options: o, holder: rand.Text()}
+// An engine is a server in this process. Homes share one on the same directory.
+type engine struct {
+	*embedded.Server
+	options embedded.Options
+}
+
+func newHome(o *Options, engines *shared.Pool[*engine], log zerolog.Logger) *home {
+	h := &home{options: o, holder: rand.Text(), turn: make(chan struct{}, 1)}
 	client := o.client()
 	if !o.external() {
-		h.server = embedded.Open(o.Embedded, log)
+		h.server, h.leave = engines.Join(
+			func(e *engine) bool { return e.options == o.Embedded },
+			func() *engine { return &engine{embedded.Open(o.Embedded, log), o.Embedded} },
+		)
 		client.InProcess = h.server
 	}
 	h.client = nats.NewClient(client)
@@ -44,15 +55,13 @@ func newHome(o *Options, log zerolog.Logger) *home {
 
 // Close closes the connection, and stops the server if it is in this process.
 func (h *home) Close() {
-	h.mu.Lock()
-	if h.bucket != nil {
+	if h.bucket != nil { // nobody uses it any more
 		h.bucket.Close()
 		h.bucket = nil
 	}
-	h.mu.Unlock()
 	_ = h.client.Close()
 	if h.server != nil {
-		h.server.Close()
+		h.leave()
 	}
 }
 
@@ -83,8 +92,12 @@ func (h *home) leases(ctx context.Context) (*lease.Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	select {
+	case h.turn <- struct{}{}:
+		defer func() { <-h.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if h.bucket != nil && h.of.Lost == s.Lost {
 		return h.bucket, nil
 	}
@@ -114,8 +127,8 @@ func (h *home) leases(ctx context.Context) (*lease.Bucket, error) {
 
 // drop gives up leases with which something is wrong.
 func (h *home) drop(b *lease.Bucket) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.turn <- struct{}{}
+	defer func() { <-h.turn }()
 	if h.bucket == b {
 		h.bucket.Close()
 		h.bucket = nil
@@ -134,12 +147,13 @@ func replicas(s *nats.Session, configured int) int {
 	}
 }
 
-// ensure returns the stream that keeps what k says, as it is now. It is created,
-// or changed, if need be.
-func (h *home) ensure(ctx context.Context, s *nats.Session, name string, k *adapters.Keep) (jetstream.Stream, error) {
+// ensure returns the stream of a factory's sources, as it is now. It is created
+// if it isn't there, and, by who writes it, changed if need be.
+func (h *home) ensure(ctx context.Context, s *nats.Session, f *factory, writes bool) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.options.Timeout))
 	defer cancel()
-	want := h.config(s, name, k)
+	name := f.stream
+	want := h.config(s, f)
 	stream, err := s.Stream(ctx, name)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
@@ -147,7 +161,7 @@ func (h *home) ensure(ctx context.Context, s *nats.Session, name string, k *adap
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // by another replica, just now
 			stream, err = s.Stream(ctx, name)
 		}
-	case err == nil:
+	case err == nil && writes:
 		if is := stream.CachedInfo().Config; adapt(&is, &want) {
 			stream, err = s.UpdateStream(ctx, is)
 		}
@@ -159,7 +173,12 @@ func (h *home) ensure(ctx context.Context, s *nats.Session, name string, k *adap
 }
 
 // config returns the configuration of a route's stream.
-func (h *home) config(s *nats.Session, name string, k *adapters.Keep) jetstream.StreamConfig {
+//
+// How many events it has is a bound for each source, if each event says which
+// one it follows ([pass.follow]). Where many write, the oldest of all have to go
+// first, or nobody would know.
+func (h *home) config(s *nats.Session, f *factory) jetstream.StreamConfig {
+	name, k := f.stream, &f.keep
 	duplicates := time.Duration(h.options.Duplicates)
 	if k.Age > 0 {
 		duplicates = min(duplicates, k.Age) // which the server insists on
@@ -168,6 +187,10 @@ func (h *home) config(s *nats.Session, name string, k *adapters.Keep) jetstream.
 	if len(k.Vars) > 0 {
 		subjects = []string{allSubjects(name)}
 	}
+	all, each := unlimited(k.Events), int64(-1)
+	if len(k.Vars) > 0 && !f.can.Ingest {
+		all, each = each, all
+	}
 	return jetstream.StreamConfig{
 		Name:        name,
 		Description: "what Sidestream keeps of the route " + k.Route,
@@ -175,11 +198,13 @@ func (h *home) config(s *nats.Session, name string, k *adapters.Keep) jetstream.
 		Retention:   jetstream.LimitsPolicy,
 		Discard:     jetstream.DiscardOld,
 		Storage:     jetstream.FileStorage,
-		MaxMsgs:     unlimited(k.Events),
-		MaxBytes:    unlimited(k.Bytes),
-		MaxAge:      k.Age,
-		Replicas:    replicas(s, k.Replicas),
-		Duplicates:  duplicates,
+		MaxMsgs:     all,
+
+		MaxMsgsPerSubject: each,
+		MaxBytes:          unlimited(k.Bytes),
+		MaxAge:            k.Age,
+		Replicas:          replicas(s, k.Replicas),
+		Duplicates:        duplicates,
 	}
 }
 
@@ -194,9 +219,9 @@ func unlimited(n int64) int64 {
 // adapt makes of a stream's configuration what it should be, and reports whether
 // that is another one. What else somebody has set stays.
 func adapt(is, want *jetstream.StreamConfig) (changed bool) {
-	changed = is.MaxMsgs != want.MaxMsgs || is.MaxBytes != want.MaxBytes || is.MaxAge != want.MaxAge ||
+	changed = is.MaxMsgs != want.MaxMsgs || is.MaxMsgsPerSubject != want.MaxMsgsPerSubject || is.MaxBytes != want.MaxBytes || is.MaxAge != want.MaxAge ||
 		is.Replicas != want.Replicas || is.Duplicates != want.Duplicates || !slices.Equal(is.Subjects, want.Subjects)
-	is.MaxMsgs, is.MaxBytes, is.MaxAge = want.MaxMsgs, want.MaxBytes, want.MaxAge
+	is.MaxMsgs, is.MaxMsgsPerSubject, is.MaxBytes, is.MaxAge = want.MaxMsgs, want.MaxMsgsPerSubject, want.MaxBytes, want.MaxAge
 	is.Replicas, is.Duplicates, is.Subjects = want.Replicas, want.Duplicates, want.Subjects
 	return changed
 }

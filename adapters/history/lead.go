@@ -31,7 +31,7 @@ func (r *run) takePart(ctx context.Context) {
 		if errors.Is(err, errFenced) { // and is well
 			r.env.Log.Info().Msg("source is run by another replica now")
 		} else {
-			r.env.Log.Warn().Err(err).Msg("no part in running the source; it will be tried again")
+			r.log.Warn().Err(err).Msg("no part in running the source; it will be tried again")
 			r.gate.condition(adapters.Reason(err), 0)
 		}
 		if !pause(ctx, rand.N(bound)+1) {
@@ -136,7 +136,7 @@ func (r *run) lead(ctx context.Context, held *lease.Held) error {
 			r.gate.fail(ended{err})
 			return err
 		case errors.As(err, &lost):
-			r.env.Log.Warn().Err(err).Int64("lost", lost.Lost).Msg("source lost its position")
+			r.log.Warn().Err(err).Int64("lost", lost.Lost).Msg("source lost its position")
 			if err := w.lose(ctx, lost); err != nil {
 				return err
 			}
@@ -201,7 +201,7 @@ func (w *writer) take(ctx context.Context, e adapters.Event) error {
 
 // failed notes a failure of the inner source that may pass.
 func (w *writer) failed(err error) {
-	w.run.env.Log.Warn().Err(err).Msg("source failed; it will be run again")
+	w.run.log.Warn().Err(err).Msg("source failed; it will be run again")
 	w.tell(adapters.Reason(err))
 	w.again()
 }

@@ -293,8 +293,9 @@ type upstream struct {
 	most    int // guarded by mu; at once
 	began   int // guarded by mu; ever
 	after   adapters.Position
-	deliver chan any   // an adapters.Event, or an error to return; nil ends for good
-	taken   chan error // what emit has returned
+	hold    chan struct{} // a Run begins by receiving of it, unless it is nil
+	deliver chan any      // an adapters.Event, or an error to return; nil ends for good
+	taken   chan error    // what emit has returned
 }
 
 func newUpstream(can adapters.Capabilities) *upstream {
@@ -317,6 +318,13 @@ func (u *upstream) Run(ctx context.Context, after adapters.Position, emit func(a
 		u.runs--
 		u.mu.Unlock()
 	}()
+	if u.hold != nil {
+		select {
+		case <-u.hold:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	if err := emit(adapters.Event{Live: true}); err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ func (r *receiver) Receive(ctx context.Context, events []adapters.Event) error {
 // put writes an entry, and notes whether that was possible.
 func (s *source) put(ctx context.Context, h *home, x entry, payload []byte) error {
 	err := s.publish(ctx, h, x, payload)
-	if err == nil || !errors.Is(err, errTooLarge) && ctx.Err() == nil {
+	if err == nil || !errors.Is(err, errTooLarge) && !errors.Is(ctx.Err(), context.Canceled) {
 		s.health.note(err)
 	}
 	return err
@@ -48,7 +48,7 @@ func (s *source) publish(ctx context.Context, h *home, x entry, payload []byte) 
 	if err != nil {
 		return err
 	}
-	m, err := x.message(s.subject, payload, session.MaxPayload())
+	m, err := x.message(s.subject, payload, s.factory.most(session))
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (s *source) publish(ctx context.Context, h *home, x entry, payload []byte) 
 		if !errors.Is(err, jetstream.ErrNoStreamResponse) || again {
 			break
 		}
-		if _, err = h.ensure(ctx, session, s.factory.stream, &s.factory.keep); err != nil {
+		if _, err = h.ensure(ctx, session, s.factory, true); err != nil {
 			return err
 		}
 	}
@@ -123,7 +123,7 @@ func (h *health) watch(ctx context.Context, r *run) {
 			}
 		}
 		r.gate.condition(adapters.Reason(failure), 0)
-		r.env.Log.Warn().Err(failure).Msg("the history can't be written; it will be tried again")
+		r.log.Warn().Err(failure).Msg("the history can't be written; it will be tried again")
 		for failure != nil {
 			if !pause(ctx, probeInterval) {
 				return

@@ -17,7 +17,7 @@ func (s *source) Seek(ctx context.Context, t time.Time) (adapters.Position, erro
 	if err != nil {
 		return "", err
 	}
-	if _, err := h.ensure(ctx, session, s.factory.stream, &s.factory.keep); err != nil {
+	if _, err := h.ensure(ctx, session, s.factory, false); err != nil {
 		return "", err
 	}
 	reader := h.client.Reader(s.factory.stream, []string{s.subject}, s.env)

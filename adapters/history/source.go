@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
 
 	"sidestream/adapters"
 	"sidestream/adapters/nats"
@@ -21,41 +22,24 @@ type source struct {
 	factory *factory
 	inner   adapters.Source
 	env     adapters.Env
+	log     zerolog.Logger // for what there may be much of
 	form    form
 	subject string
-
-	mu   sync.Mutex
-	part chan struct{} // guarded by mu; closed when the Run that takes part doesn't any more; nil: none does
 
 	leads atomic.Bool // this replica runs the inner source
 
 	health health // of sources that events are pushed into
 }
 
-// Run implements [adapters.Source]. Of several at once, one takes part in
-// running the inner source: the first, and when that has returned another. It
-// goes on by itself when the log can't be read; the others end then.
+// Run implements [adapters.Source]. It takes part in running the inner source,
+// and goes on by itself when the log can't be read.
 func (s *source) Run(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) error {
-	h, err := s.factory.home() //nolint:contextcheck // what routes share outlasts the run of one source
+	ctx, r, err := s.newRun(ctx, after, emit)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	other := s.begin()
-	r := &run{source: s, home: h, gate: gate{emit: emit, form: s.form, fail: cancel, private: other != nil}}
 	var beside sync.WaitGroup
 	beside.Go(func() {
-		for other != nil {
-			select {
-			case <-other:
-			case <-ctx.Done():
-				return
-			}
-			other = s.begin()
-		}
-		defer s.end()
-		r.gate.open()
 		if s.factory.can.Ingest {
 			s.health.watch(ctx, r)
 		} else {
@@ -63,9 +47,35 @@ func (s *source) Run(ctx context.Context, after adapters.Position, emit func(ada
 		}
 	})
 	err = r.result(ctx, r.readOn(ctx, after))
-	cancel(nil)
+	r.gate.fail(nil)
 	beside.Wait()
 	return err
+}
+
+// Reread implements [adapters.Rereader]: it only reads the log.
+func (s *source) Reread(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) error {
+	ctx, r, err := s.newRun(ctx, after, emit)
+	if err != nil {
+		return err
+	}
+	defer r.gate.fail(nil)
+	r.gate.private = true
+	return r.result(ctx, r.read(ctx, after))
+}
+
+// newRun returns a run that is yet to begin, and its context, which the run's
+// gate ends.
+func (s *source) newRun(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) (context.Context, *run, error) {
+	h, err := s.factory.home()
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	return ctx, &run{
+		source: s, home: h,
+		gate:     gate{emit: emit, form: s.form, fail: cancel},
+		complete: after != "" || !s.factory.can.Stateful,
+	}, nil
 }
 
 // Report implements [adapters.Reporter], for the replica that runs the inner
@@ -77,30 +87,15 @@ func (s *source) Report() adapters.Report {
 	return adapters.Report{}
 }
 
-// begin makes the Run that calls it the one that takes part, and returns nil, or
-// returns what is closed when the one that does has returned.
-func (s *source) begin() (other <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.part != nil {
-		return s.part
-	}
-	s.part = make(chan struct{})
-	return nil
-}
-
-func (s *source) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	close(s.part)
-	s.part = nil
-}
-
 // A run is one Run of a source.
 type run struct {
 	*source
 	home *home
 	gate gate
+
+	// complete says that whoever is delivered to has the state that changes
+	// are made to, if there is one.
+	complete bool
 }
 
 // An ended is the cause of a run's end that is not a failure of the log: an
@@ -127,8 +122,7 @@ func (r *run) result(ctx context.Context, err error) error {
 // errOver is how reading ends if the source has ended for good.
 var errOver = errors.New("the source has ended")
 
-// readOn reads the log, again after each failure, from where it was, if the run
-// takes part.
+// readOn reads the log, again after each failure, from where it was.
 func (r *run) readOn(ctx context.Context, after adapters.Position) error {
 	shortest, longest := r.backoff()
 	for bound := shortest; ; bound = min(2*bound, longest) {
@@ -139,13 +133,25 @@ func (r *run) readOn(ctx context.Context, after adapters.Position) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, errOver), errors.As(err, &e), errors.As(err, &lost), adapters.IsPermanent(err), r.gate.closed():
+		case errors.Is(err, errOver), errors.As(err, &e), adapters.IsPermanent(err):
 			return err
+		case errors.As(err, &lost):
+			// A state has to be begun anew. Otherwise the inner source need not
+			// suffer for how slow this reader is.
+			if r.factory.can.Stateful || r.gate.reached() == "" || lost.Resume == "" {
+				return err
+			}
+			r.log.Warn().Err(err).Msg("the history was dropped before it was read")
+			if err := r.gate.event(adapters.Event{Gap: &adapters.Gap{Reason: lost.Reason, Lost: lost.Lost}}, lost.Resume, false); err != nil {
+				return ended{err}
+			}
+			after = r.gate.reached()
+			continue
 		}
 		if time.Since(began) > longest {
 			bound = shortest
 		}
-		r.env.Log.Warn().Err(err).Msg("the history can't be read; it will be tried again")
+		r.log.Warn().Err(err).Msg("the history can't be read; it will be tried again")
 		if err := r.gate.unread(adapters.Reason(err)); err != nil {
 			return ended{err}
 		}
@@ -194,11 +200,11 @@ func (r *run) read(ctx context.Context, after adapters.Position) error {
 	if err != nil {
 		return err
 	}
-	stream, err := r.home.ensure(ctx, session, r.factory.stream, &r.factory.keep)
+	stream, err := r.home.ensure(ctx, session, r.factory, r.factory.can.Ingest && !r.gate.private)
 	if err != nil {
 		return err
 	}
-	p := &pass{run: r, complete: after != "" || !r.factory.can.Stateful}
+	p := &pass{run: r}
 	if from == "" {
 		if from, err = p.start(ctx, stream); err != nil {
 			return err
@@ -221,7 +227,7 @@ func (r *run) unknown(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stream, err := r.home.ensure(ctx, session, r.factory.stream, &r.factory.keep)
+	stream, err := r.home.ensure(ctx, session, r.factory, false)
 	if err != nil {
 		return err
 	}
@@ -233,11 +239,6 @@ func (r *run) unknown(ctx context.Context) error {
 // A pass is one attempt to read the log.
 type pass struct {
 	*run
-
-	// complete says that whoever is delivered to has the state that changes
-	// are made to, if there is one.
-	complete bool
-
 	seq uint64 // of the stream; up to there all was read
 }
 
@@ -281,8 +282,9 @@ func (p *pass) take(e adapters.Event) error {
 	x, out, err := asEvent(&e)
 	switch {
 	case err != nil:
-		p.env.Log.Warn().Err(err).Str("position", string(e.Position)).Msg("an entry of the history can't be read")
+		p.log.Warn().Err(err).Str("position", string(e.Position)).Msg("an entry of the history can't be read")
 		out = adapters.Event{Gap: &adapters.Gap{Reason: adapters.LostInvalid, Lost: 1}}
+		p.complete = !p.factory.can.Stateful
 	case x.Mark == markGap:
 		out = adapters.Event{Gap: &adapters.Gap{Reason: x.Reason, Lost: x.Lost}}
 	case x.Mark == markEnd && last:

@@ -3,6 +3,7 @@ package history
 import (
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -18,12 +19,12 @@ import (
 // from the first use of a source until the last factory is closed. A program
 // has one kind, therefore.
 func NATS(log zerolog.Logger) adapters.StoreKind {
-	homes := new(shared.Pool[*home])
+	homes, engines := new(shared.Pool[*home]), new(shared.Pool[*engine])
 	return adapters.NewStoreKind("nats", defaults, func(o Options) (adapters.Store, error) {
 		if err := o.check(); err != nil {
 			return nil, err
 		}
-		return &store{options: &o, homes: homes, log: log}, nil
+		return &store{options: &o, homes: homes, engines: engines, log: log}, nil
 	})
 }
 
@@ -31,6 +32,7 @@ func NATS(log zerolog.Logger) adapters.StoreKind {
 type store struct {
 	options *Options
 	homes   *shared.Pool[*home]
+	engines *shared.Pool[*engine]
 	log     zerolog.Logger
 
 	reserved int64 // bytes of all that is to be kept, which the server sets aside
@@ -40,7 +42,7 @@ type store struct {
 func (s *store) join() (h *home, leave func()) {
 	return s.homes.Join(
 		func(h *home) bool { return reflect.DeepEqual(h.options, s.options) },
-		func() *home { return newHome(s.options, s.log) },
+		func() *home { return newHome(s.options, s.engines, s.log) },
 	)
 }
 
@@ -62,7 +64,10 @@ func (s *store) Keep(f adapters.Factory, k adapters.Keep) (adapters.Factory, err
 	if err := c.Err(); err != nil {
 		return nil, err
 	}
-	kept := &factory{inner: f, can: can, keep: k, store: s, stream: streamName(s.options.Prefix, k.Route)}
+	kept := &factory{
+		inner: f, can: can, keep: k, store: s, stream: streamName(s.options.Prefix, k.Route),
+		sampler: &zerolog.BurstSampler{Burst: 5, Period: 10 * time.Second},
+	}
 	if ingester, ok := f.(adapters.Ingester); ok && can.Ingest {
 		return &ingestFactory{kept, ingester}, nil
 	}

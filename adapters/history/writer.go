@@ -2,9 +2,10 @@ package history
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"strconv"
 	"time"
 
@@ -27,7 +28,7 @@ type writer struct {
 	session *nats.Session
 	stream  jetstream.Stream
 
-	term  uint64
+	name  string // of this writer; no other ever has the same
 	count uint64 // messages written
 	last  uint64 // the sequence of the newest one
 	state uint64 // and of the newest one with a state; 0: none
@@ -58,11 +59,11 @@ func (r *run) newWriter(ctx context.Context, held *lease.Held) (*writer, error) 
 	if err != nil {
 		return nil, err
 	}
-	stream, err := r.home.ensure(ctx, session, r.factory.stream, &r.factory.keep)
+	stream, err := r.home.ensure(ctx, session, r.factory, true)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{run: r, held: held, session: session, stream: stream, term: held.Term()}
+	w := &writer{run: r, held: held, session: session, stream: stream, name: rand.Text()}
 	for {
 		newest, err := last(ctx, stream, r.subject, r.timeout())
 		if err != nil {
@@ -123,7 +124,7 @@ func (w *writer) event(ctx context.Context, e *adapters.Event) error {
 		w.after, w.partial = "", true // its state is needed
 		return adapters.Transient(reasonTooLarge, err)
 	case errors.Is(err, errTooLarge):
-		w.run.env.Log.Warn().Err(err).Msg("event refused")
+		w.run.log.Warn().Err(err).Msg("event refused")
 		return w.mark(ctx, entry{Mark: markGap, Reason: adapters.LostInvalid, Lost: 1})
 	case err != nil:
 		return err
@@ -143,7 +144,7 @@ const lookInterval = 2 * time.Second
 // with everything that the inner source says, which is often enough: an inner
 // source that is well says so from time to time.
 func (w *writer) keepState(ctx context.Context) error {
-	if w.whole == nil || w.whole.Gone || time.Since(w.looked) < lookInterval {
+	if w.partial || w.whole == nil || w.whole.Gone || time.Since(w.looked) < lookInterval {
 		return nil
 	}
 	request, cancel := context.WithTimeout(ctx, w.run.timeout())
@@ -174,11 +175,11 @@ func (w *writer) write(ctx context.Context, x entry, payload []byte) error {
 	if !x.hasState() {
 		x.StateAt = w.state
 	}
-	m, err := x.message(w.run.subject, payload, w.session.MaxPayload())
+	m, err := x.message(w.run.subject, payload, w.run.factory.most(w.session))
 	if err != nil {
 		return err
 	}
-	id := strconv.FormatUint(w.term, 36) + "." + strconv.FormatUint(w.count, 36) + "." + w.run.home.holder
+	id := w.name + "." + strconv.FormatUint(w.count, 36)
 	shortest, longest := w.run.backoff()
 	for bound := shortest; ; bound = min(2*bound, longest) {
 		request, cancel := context.WithTimeout(ctx, w.run.timeout())
@@ -207,9 +208,9 @@ func (w *writer) write(ctx context.Context, x entry, payload []byte) error {
 			return &writeError{passing(nats.Classify(err))}
 		}
 		err = passing(nats.Classify(fmt.Errorf("write to the history: %w", err)))
-		w.run.env.Log.Warn().Err(err).Msg("the history can't be written; it will be tried again")
+		w.run.log.Warn().Err(err).Msg("the history can't be written; it will be tried again")
 		w.tell(adapters.Reason(err))
-		if !pause(ctx, rand.N(bound)+1) {
+		if !pause(ctx, mathrand.N(bound)+1) {
 			return &writeError{ctx.Err()}
 		}
 	}

@@ -24,6 +24,9 @@ func (f *factory) events(r *http.Request, c content, body []byte, facts verify.F
 	}
 	for i := range events {
 		e := &events[i]
+		if f.options.Dedupe.Window == 0 {
+			e.ID = "" // nor is anybody else to take it for another
+		}
 		switch {
 		case f.options.Type != "":
 			e.Type = f.options.Type

@@ -58,6 +58,9 @@ func (f *factory) serve(w http.ResponseWriter, r *http.Request, ended func(), re
 	if err != nil {
 		return nil, "", err
 	}
+	if err := f.verifier.Admit(r); err != nil {
+		return nil, "", unverified(err)
+	}
 	held := f.budget.hold()
 	defer held.release()
 	raw, err := f.read(w, r, held)

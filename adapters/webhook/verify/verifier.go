@@ -22,7 +22,8 @@ type Verifier struct {
 
 // named is a scheme with the key that it is configured by.
 type named struct {
-	key string
+	key      string
+	bodiless bool // it doesn't look at the body
 	scheme
 }
 
@@ -51,9 +52,10 @@ func (nobody) verify(*http.Request, []byte, time.Time) error { return refuse("no
 // I/O.
 func New(o *Options) *Verifier {
 	v := &Verifier{status: http.StatusForbidden, mtls: o.MTLS != nil, now: time.Now}
+	bodiless := true
 	add := func(key string, set bool, open func(path string) scheme) {
 		if set {
-			v.schemes = append(v.schemes, named{key, open("verify." + key)})
+			v.schemes = append(v.schemes, named{key, bodiless, open("verify." + key)})
 		}
 	}
 	// What costs least comes first.
@@ -61,6 +63,7 @@ func New(o *Options) *Verifier {
 	add("mtls", o.MTLS != nil, func(string) scheme { return newMTLS(o.MTLS) })
 	add("bearer", len(o.Bearer) > 0, func(path string) scheme { return newBearer(path, o.Bearer) })
 	add("basic", len(o.Basic) > 0, func(path string) scheme { return newBasic(path, o.Basic) })
+	bodiless = false
 	add("github", o.GitHub != nil, func(path string) scheme { return newGitHub(path, o.GitHub) })
 	add("gitlab", o.GitLab != nil, func(path string) scheme { return newGitLab(path, o.GitLab) })
 	add("stripe", o.Stripe != nil, func(path string) scheme { return newStripe(path, o.Stripe) })
@@ -87,12 +90,27 @@ func New(o *Options) *Verifier {
 // so that they can only come in where the listener asks for one.
 func (v *Verifier) NeedsTLS() bool { return v.mtls }
 
+// Admit is Verify as far as that takes no body, so that nobody has to wait for
+// one that a stranger sends.
+func (v *Verifier) Admit(r *http.Request) error {
+	return v.verify(r, nil, func(s *named) bool { return s.bodiless })
+}
+
 // Verify returns nil if r, whose raw body is body, is genuine. An error is a
 // [Refusal], or a transient [adapters.UpstreamError] if that can't be told, as
 // the file of a secret can't be read.
 func (v *Verifier) Verify(r *http.Request, body []byte) error {
+	return v.verify(r, body, func(*named) bool { return true })
+}
+
+// verify asks the schemes that are wanted.
+func (v *Verifier) verify(r *http.Request, body []byte, wanted func(*named) bool) error {
 	now := v.now()
-	for _, s := range v.schemes {
+	for i := range v.schemes {
+		s := &v.schemes[i]
+		if !wanted(s) {
+			continue
+		}
 		err := s.verify(r, body, now)
 		if err == nil {
 			continue
