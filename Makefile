@@ -41,7 +41,7 @@ e2e: ## Run the end-to-end tests against the built program
 	cd e2e && $(GO) test -count=1 -timeout 25m ./...
 
 chaos: setup ## Kill, cut and restart for CHAOS (15m), and check what every client got
-	cd e2e && $(GO) test -count=1 -timeout 0 -v -run '^Test(Kafka)?Chaos$$' -chaos.duration $(CHAOS) .
+	cd e2e && $(GO) test -count=1 -timeout 0 -v -run '^Test(Kafka|History)?Chaos$$' -chaos.duration $(CHAOS) .
 
 fuzz: ## Run each fuzzer for FUZZTIME (30s)
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' adapters proxy cmd); do \

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	chaosDuration = flag.Duration("chaos.duration", time.Minute, "how long TestChaos and TestKafkaChaos let things fail")
+	chaosDuration = flag.Duration("chaos.duration", time.Minute, "how long TestChaos, TestKafkaChaos and TestHistoryChaos let things fail")
 	chaosSeed     = flag.Uint64("chaos.seed", 0, "what they draw by chance; 0: something else each time")
 )
 

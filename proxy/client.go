@@ -214,7 +214,11 @@ func (c *client) write(entries []feed.Entry) {
 			break
 		}
 		e := &entries[i]
-		if e.Gap == nil && c.has(e.ID) {
+		at := e.ID
+		if e.Gap != nil {
+			at = e.Gap.Resumed
+		}
+		if at != "" && c.has(at) {
 			continue
 		}
 		if e.Gap != nil {

@@ -181,6 +181,12 @@ func (s *stream) receive(ctx context.Context, events []adapters.Event) (err erro
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(s.over, cancel)() //nolint:contextcheck // it ends when either does
+	if s.can.Replayable {                     // or whoever is connected already would begin behind them
+		select {
+		case <-s.heard:
+		case <-ctx.Done():
+		}
+	}
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = panicked(cause)
