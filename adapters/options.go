@@ -76,3 +76,8 @@ func (c *OptionErrors) Type(path, typ string) {
 		c.errs = append(c.errs, &OptionError{path, err})
 	}
 }
+
+// Within complains of a value that is not from least to most.
+func Within[T ~int | ~int64](c *OptionErrors, path string, v, least, most T) {
+	c.Refuse(v < least || v > most, path, "%v is out of bounds; it is from %v to %v", v, least, most)
+}

@@ -88,14 +88,8 @@ func (o *Options) check() error {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
 	}
 	c.Refuse(o.Prefix == "" || len(o.Prefix) > maxPrefix || strings.ContainsFunc(o.Prefix, odd), "prefix", "%q is no prefix of names: letters, digits, - and _, at most %d of them", o.Prefix, maxPrefix)
-	within(&c, "lease", o.Lease, 2*time.Second, 5*time.Minute)
-	within(&c, "duplicates", o.Duplicates, time.Second, 24*time.Hour)
-	within(&c, "timeout", o.Timeout, 100*time.Millisecond, time.Minute)
+	adapters.Within(&c, "lease", o.Lease, adapters.Duration(2*time.Second), adapters.Duration(5*time.Minute))
+	adapters.Within(&c, "duplicates", o.Duplicates, adapters.Duration(time.Second), adapters.Duration(24*time.Hour))
+	adapters.Within(&c, "timeout", o.Timeout, adapters.Duration(100*time.Millisecond), adapters.Duration(time.Minute))
 	return c.Err()
-}
-
-// within complains of a duration that is out of bounds.
-func within(c *adapters.OptionErrors, path string, d adapters.Duration, least, most time.Duration) {
-	bad := time.Duration(d) < least || time.Duration(d) > most
-	c.Refuse(bad, path, "%s is out of bounds; it is from %s to %s", d, adapters.Duration(least), adapters.Duration(most))
 }

@@ -42,8 +42,8 @@ func (o *Options) check(route adapters.Route) error {
 	c.OneOf("isolation", string(o.Isolation), o.Isolation.Values()...)
 	o.SchemaRegistry.Check(&c, "schema_registry")
 	o.Fetch.check(&c)
-	within(&c, "metadata_age", o.MetadataAge, adapters.Duration(minMetadata), adapters.Duration(maxMetadata))
-	within(&c, "kept_positions", o.KeptPositions, minKept, maxKept)
+	adapters.Within(&c, "metadata_age", o.MetadataAge, adapters.Duration(minMetadata), adapters.Duration(maxMetadata))
+	adapters.Within(&c, "kept_positions", o.KeptPositions, minKept, maxKept)
 	return c.Err()
 }
 
@@ -64,16 +64,11 @@ func (o *Options) checkSelection(c *adapters.OptionErrors) {
 }
 
 func (f *Fetch) check(c *adapters.OptionErrors) {
-	within(c, "fetch.max_bytes", f.MaxBytes, minFetch, maxFetch)
-	within(c, "fetch.max_partition_bytes", f.MaxPartitionBytes, minFetch, maxFetch)
+	adapters.Within(c, "fetch.max_bytes", f.MaxBytes, minFetch, maxFetch)
+	adapters.Within(c, "fetch.max_partition_bytes", f.MaxPartitionBytes, minFetch, maxFetch)
 	c.Refuse(f.MaxPartitionBytes > f.MaxBytes, "fetch.max_partition_bytes", "%s is more than max_bytes, %s", f.MaxPartitionBytes, f.MaxBytes)
-	within(c, "fetch.max_batch", f.MaxBatch, minBatch, maxFetch)
-	within(c, "fetch.max_response", f.MaxResponse, minFetch+roomInAnswer, maxResponse)
+	adapters.Within(c, "fetch.max_batch", f.MaxBatch, minBatch, maxFetch)
+	adapters.Within(c, "fetch.max_response", f.MaxResponse, minFetch+roomInAnswer, maxResponse)
 	c.Refuse(f.MaxResponse < f.MaxBytes+roomInAnswer, "fetch.max_response", "%s leaves no room for what stands around max_bytes of records; it is at least 1MiB more, %s", f.MaxResponse, f.MaxBytes+roomInAnswer)
-	within(c, "fetch.max_wait", f.MaxWait, adapters.Duration(minWait), adapters.Duration(maxWait))
-}
-
-// within complains of a value that is not from least to most.
-func within[T int | adapters.Duration | adapters.Size](c *adapters.OptionErrors, path string, v, least, most T) {
-	c.Refuse(v < least || v > most, path, "%v is out of bounds; it is from %v to %v", v, least, most)
+	adapters.Within(c, "fetch.max_wait", f.MaxWait, adapters.Duration(minWait), adapters.Duration(maxWait))
 }

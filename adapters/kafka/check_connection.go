@@ -21,10 +21,10 @@ func (o *Connection) check(c *adapters.OptionErrors) {
 	c.Refuse(len(o.Rack) > maxName || strings.ContainsFunc(o.Rack, unicode.IsControl), "rack", "it is one line of at most %d bytes", maxName)
 	o.TLS.Files.Check(c, "tls")
 	o.SASL.check(c)
-	within(c, "connect_timeout", o.ConnectTimeout, adapters.Duration(minTimeout), adapters.Duration(maxTimeout))
-	within(c, "request_timeout", o.RequestTimeout, adapters.Duration(minTimeout), adapters.Duration(maxTimeout))
-	within(c, "idle.connections", o.Idle.Connections, 0, maxIdle)
-	within(c, "idle.timeout", o.Idle.Timeout, adapters.Duration(minIdleTime), adapters.Duration(maxIdleTime))
+	adapters.Within(c, "connect_timeout", o.ConnectTimeout, adapters.Duration(minTimeout), adapters.Duration(maxTimeout))
+	adapters.Within(c, "request_timeout", o.RequestTimeout, adapters.Duration(minTimeout), adapters.Duration(maxTimeout))
+	adapters.Within(c, "idle.connections", o.Idle.Connections, 0, maxIdle)
+	adapters.Within(c, "idle.timeout", o.Idle.Timeout, adapters.Duration(minIdleTime), adapters.Duration(maxIdleTime))
 }
 
 func (o *Connection) checkBrokers(c *adapters.OptionErrors) {

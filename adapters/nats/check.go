@@ -138,10 +138,10 @@ func (o *Connection) check(c *adapters.OptionErrors) {
 	o.checkURLs(c)
 	c.Refuse(tooLong(o.Name) || strings.ContainsFunc(o.Name, unicode.IsControl), "name", "it is one line of at most %d bytes", maxName)
 	c.Refuse(!plainSubject(o.InboxPrefix), "inbox_prefix", "%q is no prefix of a subject, such as _INBOX or _INBOX.sidestream", o.InboxPrefix)
-	within(c, "connect_timeout", o.ConnectTimeout, 100*time.Millisecond, 5*time.Minute)
-	within(c, "ping_interval", o.PingInterval, 100*time.Millisecond, time.Hour)
-	within(c, "reconnect.min", o.Reconnect.Min, 10*time.Millisecond, time.Hour)
-	within(c, "reconnect.max", o.Reconnect.Max, 10*time.Millisecond, time.Hour)
+	adapters.Within(c, "connect_timeout", o.ConnectTimeout, adapters.Duration(100*time.Millisecond), adapters.Duration(5*time.Minute))
+	adapters.Within(c, "ping_interval", o.PingInterval, adapters.Duration(100*time.Millisecond), adapters.Duration(time.Hour))
+	adapters.Within(c, "reconnect.min", o.Reconnect.Min, adapters.Duration(10*time.Millisecond), adapters.Duration(time.Hour))
+	adapters.Within(c, "reconnect.max", o.Reconnect.Max, adapters.Duration(10*time.Millisecond), adapters.Duration(time.Hour))
 	c.Refuse(o.Reconnect.Max < o.Reconnect.Min, "reconnect.max", "%s is less than min, %s", o.Reconnect.Max, o.Reconnect.Min)
 	o.TLS.Check(c, "tls")
 	o.Auth.check(c)
@@ -162,12 +162,6 @@ func (o *Connection) checkURLs(c *adapters.OptionErrors) {
 		c.Refuse(u.url.Scheme == schemeWSS && o.TLSFirst, "tls_first", "has no effect with wss, which always begins with TLS")
 		c.Refuse(u.url.User != nil && o.Auth.used() != nil, path, "it holds credentials already; leave out auth.%s", strings.Join(o.Auth.used(), ", auth."))
 	}
-}
-
-// within complains of a duration that is out of bounds.
-func within(c *adapters.OptionErrors, path string, d adapters.Duration, least, most time.Duration) {
-	bad := time.Duration(d) < least || time.Duration(d) > most
-	c.Refuse(bad, path, "%s is out of bounds; it is from %s to %s", d, adapters.Duration(least), adapters.Duration(most))
 }
 
 // used returns the kinds of credentials that are configured.

@@ -69,13 +69,10 @@ func (o *Options) checkIDs(c *adapters.OptionErrors) {
 }
 
 func (o *Options) checkTimes(c *adapters.OptionErrors) {
-	within := func(path string, d adapters.Duration, least, most time.Duration) {
-		c.Refuse(time.Duration(d) < least || time.Duration(d) > most, path, "%s is out of bounds; it is from %s to %s", d, least, most)
-	}
 	c.Refuse(o.ConnectTimeout <= 0, "connect_timeout", "%s is no time at all; a request needs a bound above 0", o.ConnectTimeout)
-	within("settle", o.Settle, minSettle, maxSettle)
-	within("min_retry", o.MinRetry, minWait, maxWait)
-	within("max_retry", o.MaxRetry, minWait, maxWait)
+	adapters.Within(c, "settle", o.Settle, adapters.Duration(minSettle), adapters.Duration(maxSettle))
+	adapters.Within(c, "min_retry", o.MinRetry, adapters.Duration(minWait), adapters.Duration(maxWait))
+	adapters.Within(c, "max_retry", o.MaxRetry, adapters.Duration(minWait), adapters.Duration(maxWait))
 	c.Refuse(o.MinRetry > o.MaxRetry, "max_retry", "%s is less than min_retry, %s", o.MaxRetry, o.MinRetry)
 	c.Refuse(o.Retry < o.MinRetry || o.Retry > o.MaxRetry, "retry", "%s is out of bounds; it is from min_retry to max_retry, which are %s and %s", o.Retry, o.MinRetry, o.MaxRetry)
 }

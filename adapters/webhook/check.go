@@ -23,6 +23,9 @@ const (
 	maxBatch   = 1_000_000
 	maxRate    = 1_000_000
 	maxOrigins = 1000
+
+	minTimeout = adapters.Duration(100 * time.Millisecond)
+	maxTimeout = adapters.Duration(5 * time.Minute)
 )
 
 // check returns an [adapters.OptionError] for each option whose value can't be
@@ -34,13 +37,13 @@ func (o *Options) check(route adapters.Route) error {
 	o.Listen.check(&c)
 	o.Verify.Check(&c, "verify")
 	c.Refuse(o.Verify.MTLS != nil && o.Listen.TLS.ClientCA == "", "listen.tls.client_ca", "verify.mtls needs it: only a listener of the route's own (listen.address) asks clients for certificates")
-	c.Refuse(o.MaxBody < 1 || o.MaxBody > maxMaxBody, "max_body", "%s is out of bounds; it is from 1 to %s", o.MaxBody, adapters.Size(maxMaxBody))
-	within(&c, "timeout", o.Timeout)
-	within(&c, "accept_timeout", o.AcceptTimeout)
-	number(&c, "pending.events", o.Pending.Events, 1, maxPending)
+	c.Refuse(o.MaxBody < 1 || o.MaxBody > maxMaxBody, "max_body", "%s is out of bounds; it is from 1 byte to %s", o.MaxBody, adapters.Size(maxMaxBody))
+	adapters.Within(&c, "timeout", o.Timeout, minTimeout, maxTimeout)
+	adapters.Within(&c, "accept_timeout", o.AcceptTimeout, minTimeout, maxTimeout)
+	adapters.Within(&c, "pending.events", o.Pending.Events, 1, maxPending)
 	c.Refuse(o.Pending.Bytes < 1 || o.Pending.Bytes > maxHeld, "pending.bytes", "%s is out of bounds; it is from 1 byte to 1024GiB", o.Pending.Bytes)
 	o.checkContent(&c)
-	number(&c, "dedupe.entries", o.Dedupe.Entries, 1, maxEntries)
+	adapters.Within(&c, "dedupe.entries", o.Dedupe.Entries, 1, maxEntries)
 	o.CloudEvents.check(&c)
 	shared := len(o.CloudEvents.AllowedOrigins) > 0 && o.Listen.Address == "" && o.Ingest == route.Path
 	c.Refuse(shared, "cloudevents.allowed_origins", "OPTIONS requests for %s are a browser's, which asks whether it may read the route; set ingest to another path, or listen to another address", o.Ingest)
@@ -95,8 +98,8 @@ func (t *TLS) check(c *adapters.OptionErrors, path string) {
 func (o *CloudEvents) check(c *adapters.OptionErrors) {
 	const path = "cloudevents."
 	c.OneOf(path+"mode", string(o.Mode), o.Mode.Values()...)
-	number(c, path+"max_batch", o.MaxBatch, 1, maxBatch)
-	number(c, path+"allowed_rate", o.AllowedRate, 0, maxRate)
+	adapters.Within(c, path+"max_batch", o.MaxBatch, 1, maxBatch)
+	adapters.Within(c, path+"allowed_rate", o.AllowedRate, 0, maxRate)
 	c.Refuse(o.Mode == modeOff && len(o.AllowedOrigins) > 0, path+"allowed_origins", "has no effect with mode: %s", modeOff)
 	c.Refuse(o.AllowedRate > 0 && len(o.AllowedOrigins) == 0, path+"allowed_rate", "has no effect without allowed_origins")
 	c.Refuse(len(o.AllowedOrigins) > maxOrigins, path+"allowed_origins", "it has more than %d", maxOrigins)
@@ -104,15 +107,4 @@ func (o *CloudEvents) check(c *adapters.OptionErrors) {
 		bad := origin == "" || len(origin) > 253 || strings.ContainsFunc(origin, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '/' || r == ',' })
 		c.Refuse(bad, path+"allowed_origins["+strconv.Itoa(i)+"]", `%q is no name of a sender, such as eventgrid.azure.net, or "*" for all`, origin)
 	}
-}
-
-// within complains of a timeout that is out of bounds.
-func within(c *adapters.OptionErrors, path string, d adapters.Duration) {
-	const least, most = adapters.Duration(100 * time.Millisecond), adapters.Duration(5 * time.Minute)
-	c.Refuse(d < least || d > most, path, "%s is out of bounds; it is from %s to %s", d, least, most)
-}
-
-// number complains of a number that is out of bounds.
-func number(c *adapters.OptionErrors, path string, n, least, most int) {
-	c.Refuse(n < least || n > most, path, "%d is out of bounds; it is from %d to %d", n, least, most)
 }

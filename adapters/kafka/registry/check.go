@@ -44,13 +44,13 @@ func (o *Options) Check(c *adapters.OptionErrors, path string) {
 		c.Refuse(true, at(e.Path), "%v", e.Err)
 	}
 
-	within(c, at("timeout"), o.Timeout, adapters.Duration(minTimeout), adapters.Duration(maxTimeout))
-	within(c, at("schemas"), o.Schemas, 1, maxSchemas)
-	within(c, at("max_schema"), o.MaxSchema, minSize, maxMaxSchema)
-	within(c, at("references"), o.References, 0, maxReferences)
-	within(c, at("max_json"), o.MaxJSON, minSize, maxMaxJSON)
-	within(c, at("not_found"), o.NotFound, 0, adapters.Duration(maxNotFound))
-	within(c, at("retry"), o.Retry, 0, adapters.Duration(maxRetry))
+	adapters.Within(c, at("timeout"), o.Timeout, adapters.Duration(minTimeout), adapters.Duration(maxTimeout))
+	adapters.Within(c, at("schemas"), o.Schemas, 1, maxSchemas)
+	adapters.Within(c, at("max_schema"), o.MaxSchema, minSize, maxMaxSchema)
+	adapters.Within(c, at("references"), o.References, 0, maxReferences)
+	adapters.Within(c, at("max_json"), o.MaxJSON, minSize, maxMaxJSON)
+	adapters.Within(c, at("not_found"), o.NotFound, 0, adapters.Duration(maxNotFound))
+	adapters.Within(c, at("retry"), o.Retry, 0, adapters.Duration(maxRetry))
 
 	c.OneOf(at("avro.unions"), string(o.Avro.Unions), o.Avro.Unions.Values()...)
 	c.OneOf(at("protobuf.names"), string(o.Protobuf.Names), o.Protobuf.Names.Values()...)
@@ -73,11 +73,6 @@ func (o *Options) checkURL(c *adapters.OptionErrors, path string) {
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		c.Refuse(true, path, "must not hold a query or fragment; paths such as /schemas/ids/1 are put behind it")
 	}
-}
-
-// within complains of a value that is not from low to high.
-func within[T ~int | ~int64](c *adapters.OptionErrors, path string, v, low, high T) {
-	c.Refuse(v < low || v > high, path, "%v is out of bounds; it is from %v to %v", v, low, high)
 }
 
 // optionErrors returns the complaints that were joined in err.
