@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-
-	"sidestream/adapters/secret"
 )
 
 // A Client makes requests. It is safe for concurrent use.
@@ -127,24 +125,6 @@ func (b body) Read(p []byte) (int, error) {
 		err = quoteless(err)
 	}
 	return n, err
-}
-
-// Describe returns the headers that Do would send for req, without what
-// prepare adds, with secrets masked: "(secret)". It does no I/O.
-func (c *Client) Describe(req *http.Request, forward http.Header) http.Header {
-	h := req.Header.Clone()
-	if h == nil {
-		h = http.Header{}
-	}
-	for _, cred := range c.credentials {
-		h.Set(cred.header, cred.masked)
-	}
-	for name, values := range forward {
-		if len(values) > 0 {
-			h.Set(name, secret.Mask)
-		}
-	}
-	return h
 }
 
 // maxDiscard is how much of an answer's body that nobody wants is read, in

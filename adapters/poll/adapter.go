@@ -118,7 +118,7 @@ func (f *factory) join() *pace.Host {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.host == nil {
-		name := f.target.origin
+		name := f.target.origin()
 		if socket := f.options.Client.UnixSocket; socket != "" {
 			name = "unix:" + socket
 		}

@@ -6,13 +6,13 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"sidestream/adapters"
+	"sidestream/adapters/httpclient"
 	"sidestream/adapters/poll/payload"
 )
 
@@ -124,7 +124,7 @@ func (p *poller) pace() string {
 	} else {
 		words = append(words, "while somebody listens")
 	}
-	budget := fmt.Sprintf("at most %d requests to %s in flight", o.Budget.InFlight, p.target.origin)
+	budget := fmt.Sprintf("at most %d requests to %s in flight", o.Budget.InFlight, p.target.origin())
 	if o.Budget.Rate > 0 {
 		budget += fmt.Sprintf(" and %g a second", o.Budget.Rate)
 	}
@@ -137,7 +137,7 @@ func (p *poller) show(name string, req *http.Request) {
 		return
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s\n", req.Method, withoutSecrets(req.URL))
+	fmt.Fprintf(&b, "%s %s\n", req.Method, httpclient.DescribeURL(req.URL))
 	header := p.client.Describe(req, p.env.Credentials)
 	for _, key := range sortedKeys(header) {
 		for _, value := range header[key] {
@@ -151,26 +151,6 @@ func (p *poller) show(name string, req *http.Request) {
 		}
 	}
 	p.trace(name, strings.TrimSuffix(b.String(), "\n"))
-}
-
-// withoutSecrets returns u with the values masked of those pairs of the query
-// that, by their names, may be secrets.
-func withoutSecrets(u *url.URL) string {
-	shown := *u
-	pairs := strings.Split(u.RawQuery, "&")
-	for i, pair := range pairs {
-		name, _, assigned := strings.Cut(pair, "=")
-		if assigned && slices.ContainsFunc(secretNames(), func(word string) bool { return strings.Contains(strings.ToLower(name), word) }) {
-			pairs[i] = name + "=(secret)"
-		}
-	}
-	shown.RawQuery = strings.Join(pairs, "&")
-	return shown.String()
-}
-
-// secretNames are parts of the names of parameters that are secrets.
-func secretNames() []string {
-	return []string{"auth", "credential", "key", "pass", "secret", "session", "sig", "token"}
 }
 
 // showAnswer shows the head of an answer.

@@ -51,7 +51,7 @@ func (p *poller) failed(err error) error {
 	if errors.As(err, &denied) {
 		return denied
 	}
-	return adapters.Transient(reason(err), fmt.Errorf("%s %s: %w", p.options.Method, p.target.origin, adapters.Quoteless(err)))
+	return adapters.Transient(reason(err), fmt.Errorf("%s %s: %w", p.options.Method, p.target.origin(), adapters.Quoteless(err)))
 }
 
 func reason(err error) string {

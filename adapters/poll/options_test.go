@@ -57,70 +57,40 @@ func TestBadOptions(t *testing.T) {
 	}
 }
 
+// TestBadURL: what is wrong is said of the option that it is in. Package
+// urltemplate has all that can be.
 func TestBadURL(t *testing.T) {
-	tests := []struct{ url, want string }{
-		{"api/x", `from "/" on`},
-		{"legacy.test:80/x", `from "/" on`},
-		{"ftp://legacy.test/x", "only http and https"},
-		{"http:///x", "host is missing"},
-		{"http://:80/x", "host is missing"},
-		{"http://legacy.test:http/x", "not a scheme and a host"},
-		{"http://user:hunter2@legacy.test/x", "user name or password"},
-		{"http://us{user}er:hunter2@legacy.test/x", "never in the scheme or the host"},
-		{"{user}://legacy.test/x", "never in the scheme or the host"},
-		{"http://{user}/x", "never in the scheme or the host"},
-		{"http://{user}.test", "never in the scheme or the host"},
-		{"http://legacy.test/{nobody}", "no variable {nobody}; it has user, rest, page"},
-		{"http://legacy.test/{}", "no variable {}"},
-		{"http://legacy.test/{user", "unbalanced braces"},
-		{"http://legacy.test/user}", "unbalanced braces"},
-		{"http://legacy.test/{us{user}}", "unbalanced braces"},
-		{"http://legacy.test/{us/er}", "unbalanced braces"},
-		{"http://legacy.test/{rest...}/x", "last segment, by itself"},
-		{"http://legacy.test/x{rest...}", "last segment, by itself"},
-		{"http://legacy.test/?x={rest...}", "write {rest}"},
-		{"http://legacy.test/?{user}=hunter2", "after the ="},
-		{"http://legacy.test/?{user}", "after the ="},
-		{"http://legacy.test/?x={user", "unbalanced braces"},
-		{"http://legacy.test/a#b", "fragment"},
-		{"http://legacy.test/a/../b", `segment ".."`},
-		{"http://legacy.test/a/%2e%2E/b", `segment "%2e%2E"`},
-		{"http://legacy.test/.", `segment "."`},
-		{"http://legacy.test/a//b", "empty segment"},
-		{"//legacy.test/a", "empty segment"},
-		{"http://legacy.test/100%", "%25"},
-		{"http://legacy.test/?x=%zz&key=hunter2", "%25"},
-		{"http://legacy.test/a\nb", "control character"},
+	const none = "there is no cursor; set cursor"
+	tests := []struct {
+		name string
+		edit func(*Options)
+		path string
+		want string
+	}{
+		{"scheme", func(o *Options) { o.URL = "ftp://legacy.test/x" }, "url", "has to be http or https"},
+		{"user", func(o *Options) { o.URL = "http://user:hunter2@legacy.test/x" }, "url", "user name or password"},
+		{"variable", func(o *Options) { o.URL = "/x/{nobody}" }, "url", "no variable {nobody}; it has user, rest, page"},
+		{"variable in the query", func(o *Options) { o.Query = map[string]string{"k": "{nobody}"} }, "query.k", "no variable {nobody}; it has user, rest, page"},
+		{"variable, with a cursor", func(o *Options) { o.Cursor.Next, o.URL = ".next", "/x/{nobody}?a={cursor}" }, "url", "it has user, rest, page, cursor"},
+		{"no cursor", func(o *Options) { o.URL = "/x?a={cursor}" }, "url", none},
+		{"no cursor in the query", func(o *Options) { o.Query = map[string]string{"k": "{cursor}"} }, "query.k", none},
+		{"no first cursor", func(o *Options) { o.Cursor.Next, o.URL = ".next", "/x/{cursor}" }, "url", "set cursor.start"},
 	}
 	for _, tt := range tests {
-		t.Run(tt.url, func(t *testing.T) {
-			_, err := tryConfigure(someRoute, func(o *Options) { o.URL = tt.url })
-			wantOptionError(t, err, "url", tt.want)
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := tryConfigure(someRoute, tt.edit)
+			wantOptionError(t, err, tt.path, tt.want)
 		})
+	}
+	if _, err := tryConfigure(someRoute, func(o *Options) { o.Cursor, o.URL = Cursor{Next: ".next", Start: "0"}, "/x/{cursor}" }); err != nil {
+		t.Errorf("with a first cursor: got %v, want no error", err)
 	}
 }
 
-func TestBadUpstream(t *testing.T) {
-	tests := []struct {
-		name     string
-		upstream *url.URL
-		want     string
-	}{
-		{"none", nil, "upstream is needed"},
-		{"scheme", &url.URL{Scheme: "nats", Host: "legacy.test"}, "only http and https"},
-		{"user", &url.URL{Scheme: "http", Host: "legacy.test", User: url.UserPassword("u", "hunter2")}, "user name or password"},
-		{"query", &url.URL{Scheme: "http", Host: "legacy.test", RawQuery: "k=hunter2"}, "query"},
-	}
-	for _, tt := range tests {
-		for _, configured := range []string{"", "/api/x"} {
-			t.Run(tt.name+" for "+configured, func(t *testing.T) {
-				route := someRoute
-				route.Upstream = tt.upstream
-				_, err := tryConfigure(route, func(o *Options) { o.URL = configured })
-				wantOptionError(t, err, "url", tt.want)
-			})
-		}
-	}
+// TestNoUpstream: a path needs an upstream to go under.
+func TestNoUpstream(t *testing.T) {
+	_, err := tryConfigure(adapters.Route{Path: "/doc"}, nil)
+	wantOptionError(t, err, "url", "an upstream is needed")
 }
 
 func wantOptionError(t *testing.T, err error, path, text string) {
@@ -134,31 +104,6 @@ func wantOptionError(t *testing.T, err error, path, text string) {
 	}
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %q, want no secret in it", err)
-	}
-}
-
-// TestOneHost: a budget is that of a host, however routes spell it.
-func TestOneHost(t *testing.T) {
-	for _, tt := range []struct{ url, want string }{
-		{"http://api.test/x", "http://api.test"},
-		{"http://API.test/y", "http://api.test"},
-		{"http://api.test:80", "http://api.test"},
-		{"https://Api.Test:443/x", "https://api.test"},
-		{"https://api.test:80/x", "https://api.test:80"},
-		{"http://[::1]:80/x", "http://[::1]"},
-	} {
-		u, err := url.Parse(tt.url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, f := range []*factory{
-			configure(t, adapters.Route{}, func(o *Options) { o.URL = tt.url }),
-			configure(t, adapters.Route{Path: "/doc", Upstream: u}, nil),
-		} {
-			if got := f.target.origin; got != tt.want {
-				t.Errorf("%s: got the host %s, want %s", tt.url, got, tt.want)
-			}
-		}
 	}
 }
 

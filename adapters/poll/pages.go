@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sidestream/adapters/poll/payload"
+	"sidestream/adapters/urltemplate"
 )
 
 // follow returns the request for the page after pg, which is the nth, or nil
@@ -65,12 +66,12 @@ func (p *poller) sameHost(here *url.URL, link string) (*url.URL, error) {
 	if err != nil || next.User != nil {
 		return nil, errPageElsewhere
 	}
-	origin, err := url.Parse(p.target.origin)
+	origin, err := url.Parse(p.target.origin())
 	if err != nil {
 		return nil, errPageElsewhere
 	}
 	upgraded := origin.Scheme == "http" && here.Scheme == "https" && strings.EqualFold(here.Hostname(), origin.Hostname())
-	if to := originOf(next); to != p.target.origin && !(upgraded && to == originOf(here)) {
+	if to := urltemplate.Origin(next); to != p.target.origin() && !(upgraded && to == urltemplate.Origin(here)) {
 		return nil, errPageElsewhere
 	}
 	next.Fragment = ""

@@ -1,38 +1,55 @@
 package poll
 
 import (
+	"errors"
 	"maps"
 	"net/url"
-	"strings"
+	"slices"
 
 	"sidestream/adapters"
+	"sidestream/adapters/urltemplate"
 )
 
 // cursorVar is the name of the variable that stands for the cursor.
 const cursorVar = "cursor"
 
 // A template makes the URL of a request out of a source's variables and the
-// cursor. What it makes differs from the configured text in the variables'
-// places only: a value can't reach beyond its segment or query value.
+// cursor.
 type template struct {
-	origin string // scheme and host, such as "http://127.0.0.1:3000"
-	path   []piece
-	query  []pair
+	urls   *urltemplate.Template
 	cursor string // the first one
 }
 
-// A piece is escaped text or, if name is set, stands for a variable.
-type piece struct {
-	text string
-	name string
-	rest bool // "{name...}": several segments
+// newTemplate returns the template for the URL that is configured, or for
+// that of the request if none is. Errors complain about the options "url" and
+// "query".
+func newTemplate(o *Options, route adapters.Route) (*template, error) {
+	incremental := o.Cursor.Next != ""
+	if incremental {
+		route.Vars = append(slices.Clone(route.Vars), cursorVar)
+	}
+	urls, err := urltemplate.Parse(o.URL, o.Query, route)
+	if err != nil {
+		return nil, noCursor(err)
+	}
+	if incremental && o.Cursor.Start == "" && urls.InPath(cursorVar) {
+		return nil, adapters.BadOption("url", "with {cursor} in its path, the first request needs one too; set cursor.start")
+	}
+	return &template{urls: urls, cursor: o.Cursor.Start}, nil
 }
 
-// A pair is left out of the query if one of its variables is absent.
-type pair struct {
-	name  string // escaped, with its "=" if there is one
-	value []piece
+// noCursor words err anew if it is that there is no cursor.
+func noCursor(err error) error {
+	unknown, isUnknown := errors.AsType[*urltemplate.UnknownError](err)
+	option, isOption := errors.AsType[*adapters.OptionError](err)
+	if !isUnknown || !isOption || unknown.Name != cursorVar {
+		return err
+	}
+	return adapters.BadOption(option.Path, "there is no cursor; set cursor, an expression for the next one, such as .next")
 }
+
+// origin is the scheme and host, such as "http://127.0.0.1:3000".
+func (t *template) origin() string { return t.urls.Origin() }
 
 // check returns an error, [adapters.ErrBadVariable], if vars can't be in a URL.
 func (t *template) check(vars adapters.Vars) error {
@@ -50,52 +67,5 @@ func (t *template) expand(vars adapters.Vars, cursor string) (*url.URL, error) {
 		}
 		vars[cursorVar] = cursor
 	}
-	var b strings.Builder
-	b.WriteString(t.origin)
-	for _, p := range t.path {
-		text, err := p.text, error(nil)
-		switch {
-		case p.rest:
-			text, err = vars.Path(p.name)
-		case p.name != "":
-			text, err = vars.Segment(p.name)
-		}
-		if err != nil {
-			return nil, err
-		}
-		b.WriteString(text)
-	}
-	sep := "?"
-	for _, p := range t.query {
-		text, ok, err := p.expand(vars)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			b.WriteString(sep + text)
-			sep = "&"
-		}
-	}
-	return url.Parse(b.String())
-}
-
-// expand returns the pair as text, or false if a variable is absent.
-func (p pair) expand(vars adapters.Vars) (string, bool, error) {
-	var b strings.Builder
-	b.WriteString(p.name)
-	for _, v := range p.value {
-		if v.name == "" {
-			b.WriteString(v.text)
-			continue
-		}
-		if _, ok := vars[v.name]; !ok {
-			return "", false, nil
-		}
-		value, err := vars.Query(v.name)
-		if err != nil {
-			return "", false, err
-		}
-		b.WriteString(value)
-	}
-	return b.String(), true, nil
+	return t.urls.Expand(vars)
 }

@@ -11,6 +11,7 @@ import (
 
 	"sidestream/adapters"
 	"sidestream/adapters/httpclient"
+	"sidestream/adapters/urltemplate"
 )
 
 // Adapter returns the adapter "sse".
@@ -37,7 +38,7 @@ func build(o Options, route adapters.Route) (*factory, error) {
 // A factory is the adapter configured for one route.
 type factory struct {
 	options *Options
-	target  *target
+	target  *urltemplate.Template
 	client  doer
 }
 
@@ -65,7 +66,7 @@ func (f *factory) Capabilities() adapters.Capabilities {
 
 // Open implements [adapters.Factory].
 func (f *factory) Open(vars adapters.Vars, env adapters.Env) (adapters.Source, error) {
-	u, err := f.target.expand(vars)
+	u, err := f.target.Expand(vars)
 	if err != nil {
 		return nil, err
 	}

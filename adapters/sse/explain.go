@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"sidestream/adapters"
+	"sidestream/adapters/httpclient"
 )
 
 // Bounds of an explanation.
@@ -137,24 +137,8 @@ func (s *source) showRequest(req *http.Request) {
 	if s.trace == nil {
 		return
 	}
-	lines := []string{req.Method + " " + withoutSecrets(req.URL)}
+	lines := []string{req.Method + " " + httpclient.DescribeURL(req.URL)}
 	s.trace("request", strings.Join(append(lines, headerLines(s.client.Describe(req, s.env.Credentials), nil)...), "\n"))
-}
-
-// withoutSecrets returns u with the values masked of those pairs of the query
-// that, by their names, may be secrets.
-func withoutSecrets(u *url.URL) string {
-	shown := *u
-	pairs := strings.Split(u.RawQuery, "&")
-	for i, pair := range pairs {
-		name, _, assigned := strings.Cut(pair, "=")
-		isSecret := func(word string) bool { return strings.Contains(strings.ToLower(name), word) }
-		if assigned && slices.ContainsFunc([]string{"auth", "credential", "key", "pass", "secret", "session", "sig", "token"}, isSecret) {
-			pairs[i] = name + "=(secret)"
-		}
-	}
-	shown.RawQuery = strings.Join(pairs, "&")
-	return shown.String()
 }
 
 // showAnswer shows the head of a response, as far as it says something of the

@@ -63,7 +63,7 @@ func (s *source) failed(err error) error {
 	if denied, ok := errors.AsType[*adapters.DeniedError](err); ok {
 		return denied
 	}
-	cause := fmt.Errorf("GET %s: %w", s.target.origin, adapters.Quoteless(err))
+	cause := fmt.Errorf("GET %s: %w", s.target.Origin(), adapters.Quoteless(err))
 	_, mistyped := errors.AsType[*typeError](err)
 	switch {
 	case mistyped:
