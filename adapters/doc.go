@@ -22,8 +22,25 @@
 //
 // A source does not retry, back off, count or log failures: it returns them,
 // and the supervisor in package proxy does all of that for every adapter
-// alike. The exception is a part of an upstream, such as one of its partitions,
-// which fails while the rest goes on.
+// alike. The exceptions are a part of an upstream, such as one of its
+// partitions, which fails while the rest goes on; an upstream with which the end
+// of a connection is no failure; and a source that has something to deliver
+// although its upstream fails, and says so by [Event.Stale].
+//
+// # What is pushed
+//
+// Some sources don't go and get their events but are sent them, by requests. They
+// are [Receiver]s, and their factory, an [Ingester], answers the requests. Such a
+// source says that it has an event when that is in the feed, so that the sender
+// may forget it.
+//
+// # What is kept
+//
+// A [Store] goes around sources that can't deliver again what they have
+// delivered, and makes others of them that can, at any replica. For the inner
+// source it stands in the supervisor's place: emit returns when the event is in
+// the store's log. A source whose upstream is kept going by Run is a [Rereader],
+// so that clients that catch up don't do that.
 //
 // The package adaptertest holds the suite that checks these promises; every
 // adapter runs it.

@@ -11,7 +11,8 @@ type Store interface {
 	// Keep returns the factory of sources that deliver what those of f do, from
 	// a log of the store that outlasts the program and that replicas share.
 	// Its sources are Replayable. f is to be used by the returned factory only,
-	// which closes it. Keep does no I/O, and is called by one goroutine at a time. An error says why f's sources can't be
+	// which closes it. Keep is called once for each route of a table that is to be
+	// durable, by one goroutine; it does no I/O. An error says why f's sources can't be
 	// kept; one that concerns one option of the history is an [OptionError].
 	Keep(f Factory, k Keep) (Factory, error)
 }
@@ -25,8 +26,8 @@ type Keep struct {
 	// Vars are the names of the variables that sources may use.
 	Vars []string
 
-	// Events, Bytes and Age bound what is kept for the route, of all its
-	// sources together; Events may be for each of them. 0 is no bound.
+	// Events, Bytes and Age bound what is kept of the route, of all its sources
+	// together; but Events is for each of those that pull. 0 is no bound.
 	Events int64
 	Bytes  int64
 	Age    time.Duration

@@ -329,13 +329,13 @@ type stores struct {
 // History bounds what is remembered for clients that come back: by each stream,
 // or, if it is durable, for the route as a whole.
 type History struct {
-	Events int               `yaml:"events"` // how many of them; of a durable history of sources that pull, by each of the route's sources; default 1024
+	Events int               `yaml:"events"` // how many of them; of a durable history, of each source that pulls, or of all that is pushed to the route; default 1024
 	Bytes  adapters.Size     `yaml:"bytes"`  // as written to clients; of a durable history, as stored; default 8MiB
 	Age    adapters.Duration `yaml:"age"`    // how old they may be; default 0: any
 
 	// Durable keeps the history in the store that the table's history names:
-	// it outlasts the program, and replicas share it. Of several replicas one
-	// runs the source, for all.
+	// it outlasts the program, and replicas share it. A source that pulls is run
+	// by one of them, for all; what is pushed may come to any.
 	Durable bool `yaml:"durable"`
 
 	// Replicas is on how many servers of the store a durable history is kept.

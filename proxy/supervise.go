@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -22,14 +19,15 @@ import (
 func (s *stream) supervise(ctx context.Context) {
 	r := &sourceRun{stream: s, ctx: ctx, refiner: newRefiner(s.endpoint.Route, s.vars), sampled: s.sampled()}
 	backoff := s.endpoint.Backoff
-	for bound := time.Duration(backoff.Min); ; bound = min(2*bound, time.Duration(backoff.Max)) {
+	pauses := adapters.Backoff{Min: time.Duration(backoff.Min), Max: time.Duration(backoff.Max)}
+	for {
 		r.heard = time.Time{}
 		err := runSource(ctx, s.source.Run, r.after, r.emit)
 		if ctx.Err() != nil {
 			return
 		}
-		if !r.heard.IsZero() && time.Since(r.heard) > bound {
-			bound = time.Duration(backoff.Min)
+		if !r.heard.IsZero() {
+			pauses.Well(time.Since(r.heard))
 		}
 		var lost *adapters.PositionLostError
 		switch {
@@ -55,11 +53,7 @@ func (s *stream) supervise(ctx context.Context) {
 		if r.partial { // clients have what never was a state; the source starts from one
 			r.partial, r.after = false, ""
 		}
-		wait := time.NewTimer(rand.N(bound) + 1)
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
+		if !pauses.Wait(ctx) {
 			return
 		}
 	}
@@ -67,13 +61,8 @@ func (s *stream) supervise(ctx context.Context) {
 
 // runSource runs a source once, by the given method of its. A panic is a
 // failure like another.
-func runSource(ctx context.Context, run func(context.Context, adapters.Position, func(adapters.Event) error) error, after adapters.Position, emit func(adapters.Event) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return run(ctx, after, emit)
+func runSource(ctx context.Context, run func(context.Context, adapters.Position, func(adapters.Event) error) error, after adapters.Position, emit func(adapters.Event) error) error {
+	return adapters.Guard(func() error { return run(ctx, after, emit) })
 }
 
 // sampled is the stream's logger for complaints about single events.

@@ -16,10 +16,14 @@
 // is written once more.
 //
 // Some messages are no events but marks: that a replica has begun to write, that
-// events are missing, that a source has ended. They count in sequences and
-// limits. So the number of events that a client has lost isn't known.
+// events are missing, the state as it was already, that a source has ended, and,
+// after something pushed couldn't be written, whether anything can. They count in
+// sequences and limits. So the number of events that a client has lost isn't known.
 //
-// Reading is that of package nats, with its positions and its guarantees. A
+// Reading is that of package nats, with its positions and its guarantees, and one
+// more: what is missing from the midst, as a damaged disk or somebody's hand
+// leaves it, is found out, except between the events that are pushed into
+// different sources of one route. A
 // source with state adds a hash of what its route makes of events, since whoever
 // has the state in another form has to get it again.
 //
@@ -49,17 +53,18 @@
 //
 // Events that are pushed into a source are written by the replica that receives
 // them, at any time, whether the source is run or not. One that has an id is
-// taken once within [Options.Duplicates], whichever replicas it is sent to. When
+// taken once within [Options.Duplicates], or the route's age if that is less,
+// whichever replicas it is sent to. When
 // one can't be written, its sender is told to try again, and clients hear that
 // the source is stale until a message could be written; it is tried every two
 // seconds.
 //
 // # Failures
 //
-// A Run that is the source's first goes on by itself when the log can't be read
-// or written: clients hear that the source is stale, and why, and that it is
-// well again, and nothing has to be started anew. Other Runs, for clients that
-// catch up, end with the failure. What nobody can mend but the source's owner,
+// A Run goes on by itself when the log can't be read or written: clients hear
+// that the source is stale, and why, and that it is well again, and nothing has
+// to be started anew. A Reread, for a client that catches up, ends with the
+// failure. What nobody can mend but the source's owner,
 // an upstream that is gone for good or refuses its credentials, ends the Run
 // that has met with it.
 //

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
 	natsgo "github.com/nats-io/nats.go"
@@ -43,15 +45,15 @@ const (
 type entry struct {
 	Mark mark   `json:"mark,omitempty"`
 	Type string `json:"type,omitempty"`
-	Key  string `json:"key,omitempty"`
-	ID   string `json:"id,omitempty"`
+	Key  text   `json:"key,omitempty"`
+	ID   text   `json:"id,omitempty"`
 	Null bool   `json:"null,omitempty"`
 
 	// Time is when the upstream says that it happened.
 	Time time.Time `json:"time,omitzero"`
 
-	Headers map[string][]string `json:"headers,omitempty"`
-	Meta    map[string]any      `json:"meta,omitempty"`
+	Headers map[string][]text `json:"headers,omitempty"`
+	Meta    map[string]any    `json:"meta,omitempty"`
 
 	// Position is the source's own, for the replica that runs it next.
 	Position adapters.Position `json:"position,omitempty"`
@@ -91,8 +93,8 @@ func (x *entry) hasState() bool { return x.State != stateNone }
 // entryOf returns the entry of an event, and its payload.
 func entryOf(e *adapters.Event) (x entry, payload []byte) {
 	x = entry{
-		Type: e.Type, Key: e.Key, ID: e.ID, Null: e.Null, Time: e.Time,
-		Headers: e.Headers, Meta: e.Meta, Position: e.Position,
+		Type: e.Type, Key: text(e.Key), ID: text(e.ID), Null: e.Null, Time: e.Time,
+		Headers: convert[text](e.Headers), Meta: e.Meta, Position: e.Position,
 	}
 	payload = e.Data
 	switch {
@@ -118,8 +120,8 @@ func stateMark(s *adapters.State) (x entry, payload []byte) {
 // is when it was stored, and stands for a time that the upstream didn't give.
 func (x *entry) event(payload []byte, stored time.Time) (adapters.Event, error) {
 	e := adapters.Event{
-		Type: x.Type, Key: x.Key, ID: x.ID, Null: x.Null, Time: x.Time, Data: payload,
-		Headers: x.Headers, Meta: x.Meta,
+		Type: x.Type, Key: string(x.Key), ID: string(x.ID), Null: x.Null, Time: x.Time, Data: payload,
+		Headers: convert[string](x.Headers), Meta: x.Meta,
 	}
 	if e.Time.IsZero() {
 		e.Time = stored
@@ -153,9 +155,15 @@ var errTooLarge = fmt.Errorf("%w for the history", adapters.ErrTooLarge)
 // of its entry, in bytes: its subject, other headers, and what the store adds.
 const overhead = 1 << 10
 
+// errUnwritable is the error of an event with Meta that can't be written.
+var errUnwritable = errors.New("the event can't be kept")
+
 // message returns the message of an entry, on a subject. No server takes one
 // that is larger than most, in bytes, or would drop it at once.
 func (x *entry) message(subject string, payload []byte, most int64) (*natsgo.Msg, error) {
+	if len(payload) > maxUnpacked {
+		return nil, fmt.Errorf("%w: %d bytes, of at most %d", errTooLarge, len(payload), maxUnpacked)
+	}
 	if len(payload) >= packed {
 		if small := encoder.EncodeAll(payload, nil); len(small) < len(payload) {
 			payload, x.Packed = small, true
@@ -163,7 +171,7 @@ func (x *entry) message(subject string, payload []byte, most int64) (*natsgo.Msg
 	}
 	header, err := json.Marshal(x)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errTooLarge, err)
+		return nil, fmt.Errorf("%w: %w", errUnwritable, err)
 	}
 	if len(header) > maxHeader || int64(len(header)+len(payload))+overhead > most {
 		return nil, fmt.Errorf("%w: %d bytes compressed, of at most %d, and %d beside them, of at most %d", errTooLarge, len(payload), most, len(header), maxHeader)
@@ -180,7 +188,9 @@ func readEntry(header map[string][]string, data []byte) (x entry, payload []byte
 	if len(values) != 1 {
 		return x, nil, errForeign
 	}
-	if err := json.Unmarshal([]byte(values[0]), &x); err != nil {
+	d := json.NewDecoder(strings.NewReader(values[0]))
+	d.UseNumber() // as it was, however long
+	if err := d.Decode(&x); err != nil {
 		return x, nil, errForeign
 	}
 	if x.Packed {
@@ -193,6 +203,49 @@ func readEntry(header map[string][]string, data []byte) (x entry, payload []byte
 
 // Both are safe for concurrent use by what is done with them here.
 var (
-	encoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	encoder, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest))
 	decoder, _ = zstd.NewReader(nil, zstd.WithDecoderMaxMemory(maxUnpacked), zstd.WithDecoderConcurrency(0))
 )
+
+// text is what need not be UTF-8, as JSON has to be: such text is written as
+// base64, in an array of one.
+type text string
+
+// MarshalJSON implements [json.Marshaler].
+func (t text) MarshalJSON() ([]byte, error) {
+	if utf8.ValidString(string(t)) {
+		return json.Marshal(string(t))
+	}
+	return json.Marshal([][]byte{[]byte(t)})
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (t *text) UnmarshalJSON(data []byte) error {
+	var plain string
+	if json.Unmarshal(data, &plain) == nil {
+		*t = text(plain)
+		return nil
+	}
+	var raw [][]byte
+	if err := json.Unmarshal(data, &raw); err != nil || len(raw) != 1 {
+		return errForeign
+	}
+	*t = text(raw[0])
+	return nil
+}
+
+// convert returns headers with values of another type.
+func convert[To, From ~string](headers map[string][]From) map[string][]To {
+	if headers == nil {
+		return nil
+	}
+	all := make(map[string][]To, len(headers))
+	for name, values := range headers {
+		list := make([]To, len(values))
+		for i, v := range values {
+			list[i] = To(v)
+		}
+		all[name] = list
+	}
+	return all
+}

@@ -2,6 +2,8 @@ package history
 
 import (
 	"encoding/json"
+	"errors"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -25,6 +27,8 @@ func TestEntry(t *testing.T) {
 		"same, typed":  {Type: "p", Data: []byte("a"), State: &adapters.State{Type: "s", Data: []byte("a")}, Time: at},
 		"empty state":  {Type: "p", Data: []byte("a"), State: &adapters.State{Data: []byte{}}, Time: at},
 		"gone":         {Key: "k", Data: []byte("gone"), State: &adapters.State{Gone: true}, Time: at},
+		"no UTF-8":     {Key: "k\xff", ID: "\xfe", Data: []byte("a"), Time: at, Headers: map[string][]string{"A": {"b\xff", "[\"YQ==\"]"}}},
+		"numbers":      {Data: []byte("a"), Time: at, Meta: map[string]any{"n": json.Number("12345678901234567890"), "x": json.Number("0.1")}},
 		"not even one": {Data: []byte("\x00\xff\r\n"), Time: at},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,6 +61,16 @@ func TestEntryStored(t *testing.T) {
 	stored := time.Now()
 	if e, err := x.event(payload, stored); err != nil || !e.Time.Equal(stored) {
 		t.Errorf("got time %v, error %v, want %v", e.Time, err, stored)
+	}
+}
+
+// TestEntryRefused: what can't be read again isn't written.
+func TestEntryRefused(t *testing.T) {
+	if _, err := (&entry{}).message("s", make([]byte, maxUnpacked+1), 1<<30); !errors.Is(err, adapters.ErrTooLarge) {
+		t.Errorf("too long: got %v, want ErrTooLarge", err)
+	}
+	if _, err := (&entry{Meta: map[string]any{"n": math.NaN()}}).message("s", nil, 1<<20); !errors.Is(err, errUnwritable) {
+		t.Errorf("no JSON: got %v, want that it can't be kept", err)
 	}
 }
 

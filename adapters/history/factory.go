@@ -21,6 +21,7 @@ type factory struct {
 	stream string
 
 	sampler *zerolog.BurstSampler // of complaints, for all of the route's sources
+	health  health                // of sources that events are pushed into
 
 	mu     sync.Mutex
 	joined *home  // guarded by mu; nil before the first use

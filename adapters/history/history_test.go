@@ -54,42 +54,47 @@ func TestResumeAfterRestart(t *testing.T) {
 // what it does; another follows at once when it leaves.
 func TestOneRunsTheSource(t *testing.T) {
 	srv := startServer(t)
-	up := newUpstream(adapters.Capabilities{})
-	var runs []*running
-	for range 3 {
-		r := newReplica(t, srv).keep(up)
-		runs = append(runs, start(t, open(t, r), ""))
+	const replicas = 3
+	var ups [replicas]*upstream
+	var runs [replicas]*running
+	for i := range replicas {
+		ups[i] = newUpstream(adapters.Capabilities{})
+		runs[i] = start(t, open(t, newReplica(t, srv).keep(ups[i])), "")
 	}
-	for _, r := range runs {
-		r.awaitLive()
-	}
-	up.mustSend(t, "one")
-	for _, r := range runs {
-		r.want("one")
-	}
-	if n, most, _ := up.count(); n != 1 || most != 1 {
-		t.Errorf("got %d Runs of the source, %d at once, want 1", n, most)
-	}
-	for len(runs) > 1 {
-		// Whoever leads is among them; stop them one after the other.
-		runs[0].stop()
-		runs = runs[1:]
+	gone := [replicas]bool{}
+	for left := replicas; left > 0; left-- {
+		leader := -1
 		began := time.Now()
-		await(t, "another replica to run the source", func() bool { n, _, _ := up.count(); return n == 1 })
-		if took := time.Since(began); took > time.Second {
+		await(t, "a replica to run the source", func() bool {
+			leading := 0
+			for i, up := range ups {
+				if n, _, _ := up.count(); n > 0 {
+					leader = i
+					leading++
+				}
+			}
+			if leading > 1 {
+				t.Fatalf("%d replicas run the source", leading)
+			}
+			return leading == 1
+		})
+		if took := time.Since(began); left < replicas && took > time.Second {
 			t.Errorf("nobody ran the source for %v, although its replica had left in order", took)
 		}
-		data := fmt.Sprint("with ", len(runs))
-		up.mustSend(t, data)
-		for _, r := range runs {
-			e := r.next("the event "+data, isEvent)
-			if string(e.Data) != data {
-				t.Errorf("got %q, want %q", e.Data, data)
+		for i, r := range runs {
+			if !gone[i] {
+				r.awaitLive()
 			}
 		}
-	}
-	if _, most, _ := up.count(); most != 1 {
-		t.Errorf("got %d Runs of the source at once, want 1", most)
+		data := fmt.Sprint("of ", left)
+		ups[leader].mustSend(t, data)
+		for i, r := range runs {
+			if !gone[i] {
+				r.next("the event "+data, func(e adapters.Event) bool { return string(e.Data) == data })
+			}
+		}
+		runs[leader].stop()
+		gone[leader] = true
 	}
 }
 
@@ -250,6 +255,7 @@ func TestChanges(t *testing.T) {
 	kept := newReplica(t, nil).keep(up)
 	s := open(t, kept)
 	run := start(t, s, "")
+	run.awaitLive()
 	for _, e := range []adapters.Event{
 		adapters.NewState("1", "snapshot", []byte(`{"a":1}`)),
 		{Position: "2", Type: "patch", Data: []byte("one"), State: &adapters.State{Type: "snapshot", Data: []byte(`{"a":2}`)}},

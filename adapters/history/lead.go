@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -18,23 +16,21 @@ import (
 // takePart takes part in running the inner source until ctx is done: it
 // contends for the lease, again after each failure.
 func (r *run) takePart(ctx context.Context) {
-	shortest, longest := r.backoff()
-	for bound := shortest; ; bound = min(2*bound, longest) {
+	pauses := r.pauses()
+	for {
 		began := time.Now()
 		err := r.contend(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) > longest {
-			bound = shortest
-		}
+		pauses.Well(time.Since(began))
 		if errors.Is(err, errFenced) { // and is well
 			r.env.Log.Info().Msg("source is run by another replica now")
 		} else {
 			r.log.Warn().Err(err).Msg("no part in running the source; it will be tried again")
 			r.gate.condition(adapters.Reason(err), 0)
 		}
-		if !pause(ctx, rand.N(bound)+1) {
+		if !pauses.Wait(ctx) {
 			return
 		}
 	}
@@ -47,37 +43,26 @@ func (r *run) contend(ctx context.Context) error {
 		return err
 	}
 	err = leases.Contend(ctx, r.subject,
-		func(ctx context.Context, held *lease.Held) error {
-			if err := r.lead(ctx, held); err != nil && ctx.Err() == nil {
-				return &leadError{err}
-			}
-			return nil
-		},
+		func(ctx context.Context, held *lease.Held) error { return &leadError{r.lead(ctx, held)} },
 		func(c lease.Condition) {
 			if c.Held && !c.Mine { // one's own is known, whether it could be told or not
 				r.hear(c.State)
 			}
 		})
-	var unwritten *leadError
+	var led *leadError
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case errors.As(err, &unwritten):
-		return unwritten.error
-	case err != nil:
-		r.home.drop(leases)
-		return passing(nats.Classify(fmt.Errorf("leases: %w", err)))
+	case errors.As(err, &led):
+		return led.error
 	}
-	return errNoLease
+	r.home.drop(ctx, leases)
+	return passing(nats.Classify(fmt.Errorf("leases: %w", err)))
 }
 
-// errNoLease can't be: who contends does so until something is wrong.
-var errNoLease = errors.New("the lease was given up without a reason")
-
-// A leadError is one of running the inner source, and not of the leases.
+// A leadError is what running the inner source has come to, in contrast to
+// failures of the leases.
 type leadError struct{ error }
-
-func (e *leadError) Unwrap() error { return e.error }
 
 // What the holder of a lease tells the others of its upstream: nothing as long
 // as nothing is known; that it is well, and up to which sequence is stored what
@@ -98,7 +83,8 @@ func (r *run) hear(told string) {
 }
 
 // lead runs the inner source, again after each failure, for as long as ctx
-// lasts, and writes what it delivers. It returns an error if it can't write, and
+// lasts, and writes what it delivers. It is to the log what the supervisor in
+// package proxy is to the feed, with the same rules of what is missed. It returns an error if it can't write, and
 // makes the whole run fail if the inner source has failed for good.
 func (r *run) lead(ctx context.Context, held *lease.Held) error {
 	w, err := r.newWriter(ctx, held)
@@ -111,15 +97,17 @@ func (r *run) lead(ctx context.Context, held *lease.Held) error {
 		r.leads.Store(false)
 		r.env.Log.Info().Uint64("term", held.Term()).Msg("source is no longer run by this replica")
 	}()
-	shortest, longest := r.factory.keep.MinBackoff, r.factory.keep.MaxBackoff
-	for bound := shortest; ; bound = min(2*bound, longest) {
+	pauses := adapters.Backoff{Min: r.factory.keep.MinBackoff, Max: r.factory.keep.MaxBackoff}
+	for {
 		w.heard = time.Time{}
-		err := runSource(ctx, r.inner, w.after, func(e adapters.Event) error { return w.take(ctx, e) })
+		err := adapters.Guard(func() error {
+			return r.inner.Run(ctx, w.after, func(e adapters.Event) error { return w.take(ctx, e) })
+		})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if !w.heard.IsZero() && time.Since(w.heard) > bound {
-			bound = shortest
+		if !w.heard.IsZero() {
+			pauses.Well(time.Since(w.heard))
 		}
 		var lost *adapters.PositionLostError
 		var unwritten *writeError
@@ -143,20 +131,10 @@ func (r *run) lead(ctx context.Context, held *lease.Held) error {
 		default:
 			w.failed(err)
 		}
-		if !pause(ctx, rand.N(bound)+1) {
+		if !pauses.Wait(ctx) {
 			return ctx.Err()
 		}
 	}
-}
-
-// runSource runs a source once. A panic is a failure like another.
-func runSource(ctx context.Context, s adapters.Source, after adapters.Position, emit func(adapters.Event) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return s.Run(ctx, after, emit)
 }
 
 // take writes what the inner source emits.

@@ -342,6 +342,8 @@ func (u *upstream) Run(ctx context.Context, after adapters.Position, emit func(a
 				}
 			case error:
 				return what
+			case func():
+				what()
 			default:
 				return nil
 			}

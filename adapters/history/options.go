@@ -31,7 +31,7 @@ type Options struct {
 	// another, need different ones.
 	Prefix string `yaml:"prefix"`
 
-	// Lease is within what time another replica runs a source whose replica
+	// Lease is within about what time another replica runs a source whose replica
 	// is gone without a word, from 2s to 5m. One that leaves in order is
 	// followed at once.
 	Lease adapters.Duration `yaml:"lease"`

@@ -35,8 +35,8 @@ func (r *receiver) Receive(ctx context.Context, events []adapters.Event) error {
 // put writes an entry, and notes whether that was possible.
 func (s *source) put(ctx context.Context, h *home, x entry, payload []byte) error {
 	err := s.publish(ctx, h, x, payload)
-	if err == nil || !errors.Is(err, errTooLarge) && !errors.Is(ctx.Err(), context.Canceled) {
-		s.health.note(err)
+	if err == nil || !errors.Is(err, errTooLarge) && !errors.Is(err, errUnwritable) && !errors.Is(ctx.Err(), context.Canceled) {
+		s.factory.health.note(err)
 	}
 	return err
 }
@@ -54,7 +54,7 @@ func (s *source) publish(ctx context.Context, h *home, x entry, payload []byte) 
 	}
 	options := []jetstream.PublishOpt{jetstream.WithExpectStream(s.factory.stream), jetstream.WithRetryAttempts(0)}
 	if x.ID != "" {
-		options = append(options, jetstream.WithMsgID(s.subject+" "+x.ID))
+		options = append(options, jetstream.WithMsgID(s.subject+" "+string(x.ID)))
 	}
 	for again := false; ; again = true {
 		request, cancel := context.WithTimeout(ctx, time.Duration(h.options.Timeout))
@@ -73,13 +73,17 @@ func (s *source) publish(ctx context.Context, h *home, x entry, payload []byte) 
 	return nil
 }
 
-// health is whether what is pushed into a source can be written. The zero value
-// says that it can.
+// health is whether what is pushed into a route's sources can be written. The
+// zero value is not ready for use.
 type health struct {
+	prober chan struct{} // holds a value while somebody tries
+
 	mu      sync.Mutex
 	failure error         // guarded by mu; of the newest attempt
 	changed chan struct{} // guarded by mu; closed when failure is set or unset; nil if nobody waits
 }
+
+func newHealth() health { return health{prober: make(chan struct{}, 1)} }
 
 // note notes how an attempt to write has ended.
 func (h *health) note(err error) {
@@ -109,28 +113,35 @@ func (h *health) look() (changed <-chan struct{}, failure error) {
 const probeInterval = 2 * time.Second
 
 // watch tells a run how it is, until ctx is done. While writing is not possible
-// it tries, since nobody else may.
+// one of the route's runs tries, since nobody else may.
 func (h *health) watch(ctx context.Context, r *run) {
-	for {
+	for ctx.Err() == nil {
 		changed, failure := h.look()
 		if failure == nil {
 			r.gate.condition("", 0)
 			select {
 			case <-changed:
-				continue
 			case <-ctx.Done():
-				return
 			}
+			continue
 		}
 		r.gate.condition(adapters.Reason(failure), 0)
-		r.log.Warn().Err(failure).Msg("the history can't be written; it will be tried again")
-		for failure != nil {
-			if !pause(ctx, probeInterval) {
-				return
-			}
-			if _, failure = h.look(); failure != nil {
-				failure = r.put(ctx, r.home, entry{Mark: markProbe}, nil)
-			}
+		select {
+		case h.prober <- struct{}{}:
+			r.log.Warn().Err(failure).Msg("the history can't be written; it will be tried again")
+			h.probe(ctx, r)
+			<-h.prober
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// probe tries to write until that is possible.
+func (h *health) probe(ctx context.Context, r *run) {
+	for adapters.Pause(ctx, probeInterval) {
+		if _, failure := h.look(); failure == nil || r.put(ctx, r.home, entry{Mark: markProbe}, nil) == nil {
+			return
 		}
 	}
 }

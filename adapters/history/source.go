@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -17,7 +16,8 @@ import (
 )
 
 // A source delivers what another one does, from the log. While it is run, it
-// takes part in running the other one, which one replica does at a time.
+// takes part in running the other one, which one replica does at a time, unless
+// that is one that events are pushed into.
 type source struct {
 	factory *factory
 	inner   adapters.Source
@@ -27,21 +27,19 @@ type source struct {
 	subject string
 
 	leads atomic.Bool // this replica runs the inner source
-
-	health health // of sources that events are pushed into
 }
 
 // Run implements [adapters.Source]. It takes part in running the inner source,
 // and goes on by itself when the log can't be read.
 func (s *source) Run(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) error {
-	ctx, r, err := s.newRun(ctx, after, emit)
+	ctx, r, err := s.newRun(ctx, after, emit, false)
 	if err != nil {
 		return err
 	}
 	var beside sync.WaitGroup
 	beside.Go(func() {
 		if s.factory.can.Ingest {
-			s.health.watch(ctx, r)
+			s.factory.health.watch(ctx, r)
 		} else {
 			r.takePart(ctx)
 		}
@@ -54,18 +52,17 @@ func (s *source) Run(ctx context.Context, after adapters.Position, emit func(ada
 
 // Reread implements [adapters.Rereader]: it only reads the log.
 func (s *source) Reread(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) error {
-	ctx, r, err := s.newRun(ctx, after, emit)
+	ctx, r, err := s.newRun(ctx, after, emit, true)
 	if err != nil {
 		return err
 	}
 	defer r.gate.fail(nil)
-	r.gate.private = true
 	return r.result(ctx, r.read(ctx, after))
 }
 
 // newRun returns a run that is yet to begin, and its context, which the run's
-// gate ends.
-func (s *source) newRun(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) (context.Context, *run, error) {
+// gate ends. A private one is not told how the upstream is doing.
+func (s *source) newRun(ctx context.Context, after adapters.Position, emit func(adapters.Event) error, private bool) (context.Context, *run, error) {
 	h, err := s.factory.home()
 	if err != nil {
 		return nil, nil, err
@@ -73,7 +70,7 @@ func (s *source) newRun(ctx context.Context, after adapters.Position, emit func(
 	ctx, cancel := context.WithCancelCause(ctx)
 	return ctx, &run{
 		source: s, home: h,
-		gate:     gate{emit: emit, form: s.form, fail: cancel},
+		gate:     gate{emit: emit, form: s.form, fail: cancel, private: private},
 		complete: after != "" || !s.factory.can.Stateful,
 	}, nil
 }
@@ -124,8 +121,8 @@ var errOver = errors.New("the source has ended")
 
 // readOn reads the log, again after each failure, from where it was.
 func (r *run) readOn(ctx context.Context, after adapters.Position) error {
-	shortest, longest := r.backoff()
-	for bound := shortest; ; bound = min(2*bound, longest) {
+	pauses := r.pauses()
+	for {
 		began := time.Now()
 		err := r.read(ctx, after)
 		var e ended
@@ -148,9 +145,7 @@ func (r *run) readOn(ctx context.Context, after adapters.Position) error {
 			after = r.gate.reached()
 			continue
 		}
-		if time.Since(began) > longest {
-			bound = shortest
-		}
+		pauses.Well(time.Since(began))
 		r.log.Warn().Err(err).Msg("the history can't be read; it will be tried again")
 		if err := r.gate.unread(adapters.Reason(err)); err != nil {
 			return ended{err}
@@ -158,7 +153,7 @@ func (r *run) readOn(ctx context.Context, after adapters.Position) error {
 		if at := r.gate.reached(); at != "" {
 			after = at
 		}
-		if !pause(ctx, rand.N(bound)+1) {
+		if !pauses.Wait(ctx) {
 			return ctx.Err()
 		}
 	}
@@ -168,22 +163,10 @@ func (r *run) readOn(ctx context.Context, after adapters.Position) error {
 // wait for it, and an attempt costs it little.
 const maxPause = 2 * time.Second
 
-// backoff returns the bounds of pauses before the store is tried once more.
-func (r *run) backoff() (shortest, longest time.Duration) {
+// pauses are those before the store is tried once more.
+func (r *run) pauses() adapters.Backoff {
 	k := &r.factory.keep
-	return min(k.MinBackoff, maxPause), min(k.MaxBackoff, maxPause)
-}
-
-// pause waits for d and reports whether ctx is still not done then.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return adapters.Backoff{Min: min(k.MinBackoff, maxPause), Max: min(k.MaxBackoff, maxPause)}
 }
 
 // read delivers what the log has after a position, until ctx is done or

@@ -221,3 +221,88 @@ func TestLaggingReader(t *testing.T) {
 		t.Errorf("the source was run %d times, want once", began)
 	}
 }
+
+// TestRereadEnds: a client that catches up is told of a store that is away by the
+// end of its Reread, and not kept waiting.
+func TestRereadEnds(t *testing.T) {
+	srv := startServer(t)
+	up := newUpstream(adapters.Capabilities{})
+	s := open(t, newReplica(t, srv).keep(up))
+	run := start(t, s, "")
+	at := run.awaitLive().Position
+	done, live := make(chan error, 1), make(chan struct{}, 100)
+	go func() {
+		done <- s.(adapters.Rereader).Reread(t.Context(), at, func(e adapters.Event) error {
+			if e.Live {
+				live <- struct{}{}
+			}
+			return nil
+		})
+	}()
+	<-live
+	srv.Stop()
+	select {
+	case err := <-done:
+		if err == nil || adapters.IsPermanent(err) {
+			t.Errorf("Reread: got %v, want a failure that may pass", err)
+		}
+	case <-time.After(soon):
+		t.Error("Reread has not returned")
+	}
+	run.next("that the source is stale", isStale)
+}
+
+// TestSourceLosesPosition: when a source can't go on from where it was, there is
+// a gap for everybody, and it goes on from where it can; a panic of it is a
+// failure like another.
+func TestSourceLosesPosition(t *testing.T) {
+	up := newUpstream(adapters.Capabilities{Positions: true})
+	run := start(t, open(t, newReplica(t, nil).keep(up)), "")
+	run.awaitLive()
+	if err := up.send(t, adapters.Event{Position: "1", Data: []byte("a")}); err != nil {
+		t.Fatal(err)
+	}
+	run.want("a")
+	up.end(t, &adapters.PositionLostError{Reason: adapters.LostRecreated, Resume: "7", Lost: 3})
+	if g := run.next("a gap", isGap); g.Gap.Reason != adapters.LostRecreated || g.Gap.Lost != 3 {
+		t.Errorf("got the gap %+v, want the source's", g.Gap)
+	}
+	up.mustSend(t, "b")
+	run.want("b")
+	up.mu.Lock()
+	after := up.after
+	up.mu.Unlock()
+	if after != "7" {
+		t.Errorf("the source was run from %q, want 7", after)
+	}
+	select {
+	case up.deliver <- func() { panic("boom") }:
+	case <-time.After(soon):
+		t.Fatal("no Run has taken it")
+	}
+	run.next("that the source is stale", isStale)
+	up.mustSend(t, "c")
+	run.want("c")
+}
+
+// TestBoundsChange: a route whose bounds were changed keeps what is there, within
+// the new ones.
+func TestBoundsChange(t *testing.T) {
+	srv := startServer(t)
+	few := func(n int64) func(*adapters.Keep) { return func(k *adapters.Keep) { k.Events = n } }
+	s := open(t, newReplica(t, srv).keep(pushedFactory{}, few(100)))
+	for i := range 10 {
+		if err := receive(t, s, adapters.Event{Data: []byte(strconv.Itoa(i))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := start(t, open(t, newReplica(t, srv).keep(pushedFactory{}, func(k *adapters.Keep) { k.Events, k.Begin = 3, -1 })), "")
+	run.awaitLive()
+	stream, err := srv.js().Stream(t.Context(), streamName("sidestream", "/test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info := stream.CachedInfo(); info.Config.MaxMsgs != 3 || info.State.Msgs != 3 {
+		t.Errorf("got %d messages, of at most %d, want 3 of 3", info.State.Msgs, info.Config.MaxMsgs)
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
 	"strconv"
 	"time"
 
@@ -120,10 +119,10 @@ func (w *writer) event(ctx context.Context, e *adapters.Event) error {
 	w.partial = can.Stateful && e.State == nil
 	err := w.write(ctx, x, payload)
 	switch {
-	case errors.Is(err, errTooLarge) && can.Stateful:
+	case errors.Is(err, errTooLarge) && can.Stateful, errors.Is(err, errUnwritable) && can.Stateful:
 		w.after, w.partial = "", true // its state is needed
-		return adapters.Transient(reasonTooLarge, err)
-	case errors.Is(err, errTooLarge):
+		return adapters.Transient(reasonUnkept, err)
+	case errors.Is(err, errTooLarge), errors.Is(err, errUnwritable):
 		w.run.log.Warn().Err(err).Msg("event refused")
 		return w.mark(ctx, entry{Mark: markGap, Reason: adapters.LostInvalid, Lost: 1})
 	case err != nil:
@@ -135,7 +134,7 @@ func (w *writer) event(ctx context.Context, e *adapters.Event) error {
 	return nil
 }
 
-const reasonTooLarge = "the document is too large for the history"
+const reasonUnkept = "the document is too large for the history"
 
 // lookInterval is how often a writer looks whether the state is still there.
 const lookInterval = 2 * time.Second
@@ -180,8 +179,8 @@ func (w *writer) write(ctx context.Context, x entry, payload []byte) error {
 		return err
 	}
 	id := w.name + "." + strconv.FormatUint(w.count, 36)
-	shortest, longest := w.run.backoff()
-	for bound := shortest; ; bound = min(2*bound, longest) {
+	pauses := w.run.pauses()
+	for {
 		request, cancel := context.WithTimeout(ctx, w.run.timeout())
 		ack, err := w.session.PublishMsg(request, m, jetstream.WithExpectLastSequencePerSubject(w.last),
 			jetstream.WithMsgID(id), jetstream.WithExpectStream(w.run.factory.stream), jetstream.WithRetryAttempts(0))
@@ -210,7 +209,7 @@ func (w *writer) write(ctx context.Context, x entry, payload []byte) error {
 		err = passing(nats.Classify(fmt.Errorf("write to the history: %w", err)))
 		w.run.log.Warn().Err(err).Msg("the history can't be written; it will be tried again")
 		w.tell(adapters.Reason(err))
-		if !pause(ctx, mathrand.N(bound)+1) {
+		if !pauses.Wait(ctx) {
 			return &writeError{ctx.Err()}
 		}
 	}

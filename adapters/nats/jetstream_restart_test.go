@@ -42,7 +42,7 @@ func supervise(t *testing.T, s adapters.Source, after adapters.Position) *superv
 			}
 			v.fails++
 			v.mu.Unlock()
-			pause(ctx, 20*time.Millisecond)
+			adapters.Pause(ctx, 20*time.Millisecond)
 		}
 	})
 	t.Cleanup(func() {

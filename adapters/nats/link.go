@@ -149,7 +149,7 @@ func (l *link) run(ctx context.Context) {
 func (l *link) rest(ctx context.Context, delay time.Duration, idle bool) bool {
 	delay = delay/2 + rand.N(delay/2+1)
 	least := min(delay, time.Duration(l.options.Reconnect.Min))
-	if !pause(ctx, least) {
+	if !adapters.Pause(ctx, least) {
 		return false
 	}
 	var over <-chan time.Time
@@ -179,18 +179,6 @@ func (l *link) become(c *connection, failure error) {
 	}
 	close(l.changed)
 	l.changed = make(chan struct{})
-}
-
-// pause waits for d and reports whether ctx is still not done then.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // A way is how one source gets its connection.

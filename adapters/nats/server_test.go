@@ -15,6 +15,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"sidestream/adapters"
 )
 
 // soon bounds what tests wait for.
@@ -218,7 +220,7 @@ func created(ctx context.Context, create func() error) error {
 	for until := time.Now().Add(soon); ; {
 		err := create()
 		var api *jetstream.APIError
-		if !errors.As(err, &api) || api.ErrorCode != storeFailed || time.Now().After(until) || !pause(ctx, 10*time.Millisecond) {
+		if !errors.As(err, &api) || api.ErrorCode != storeFailed || time.Now().After(until) || !adapters.Pause(ctx, 10*time.Millisecond) {
 			return err
 		}
 	}

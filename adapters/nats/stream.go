@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"sidestream/adapters"
 )
 
 // A streamState is what the server says of a stream at one moment.
@@ -69,7 +71,7 @@ func (s *session) reaches(ctx context.Context, seq uint64) (st streamState, err 
 		if st, err = s.look(ctx); err != nil || st.last >= seq || st.config.Replicas < 2 || time.Now().After(until) {
 			return st, err
 		}
-		if !pause(ctx, catchUpInterval) {
+		if !adapters.Pause(ctx, catchUpInterval) {
 			return st, context.Cause(ctx)
 		}
 	}

@@ -5,6 +5,7 @@ package embedded
 import (
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -12,16 +13,21 @@ import (
 // A logger takes what nats-server has to say, and remembers what it wants to
 // end the process for.
 type logger struct {
-	log    zerolog.Logger
-	failed chan struct{} // has an element if there was an error that nobody has looked at
+	log     zerolog.Logger
+	sampled zerolog.Logger // for what there may be much of
+	failed  chan struct{}  // has an element if there was an error that nobody has looked at
 
-	mu    sync.Mutex // guards the following
-	worst error      // the first reason to end the process
-	last  string     // the last warning
+	mu    sync.Mutex
+	worst error  // guarded by mu; the first reason to end the process
+	last  string // guarded by mu; the last warning
 }
 
 func newLogger(log zerolog.Logger) *logger {
-	return &logger{log: log, failed: make(chan struct{}, 1)}
+	return &logger{
+		log:     log,
+		sampled: log.Sample(&zerolog.BurstSampler{Burst: 10, Period: 10 * time.Second}),
+		failed:  make(chan struct{}, 1),
+	}
 }
 
 // fatal returns why the server wanted to end the process, or nil.
@@ -50,7 +56,7 @@ func (l *logger) Tracef(format string, args ...any) { l.log.Trace().Msgf(format,
 
 // Warnf logs, among others, what could not be opened.
 func (l *logger) Warnf(format string, args ...any) {
-	l.log.Warn().Msgf(format, args...)
+	l.sampled.Warn().Msgf(format, args...)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = fmt.Sprintf(format, args...)
@@ -58,7 +64,7 @@ func (l *logger) Warnf(format string, args ...any) {
 
 // Errorf logs, among others, what could not be written.
 func (l *logger) Errorf(format string, args ...any) {
-	l.log.Error().Msgf(format, args...)
+	l.sampled.Error().Msgf(format, args...)
 	l.wake()
 }
 

@@ -44,10 +44,10 @@ type Server struct {
 	cancel context.CancelFunc
 	done   chan struct{} // closed when nothing runs any more
 
-	mu      sync.Mutex               // guards the following
-	connect func() (net.Conn, error) // nil unless the server is up
-	trouble error                    // nil if it is up
-	changed chan struct{}
+	mu      sync.Mutex
+	connect func() (net.Conn, error) // guarded by mu; nil unless the server is up
+	trouble error                    // guarded by mu; nil if it is up
+	changed chan struct{}            // guarded by mu; closed when trouble is set
 }
 
 // Open returns a server with options that [Options.Check] found nothing wrong
@@ -66,6 +66,9 @@ func Open(o Options, log zerolog.Logger) *Server {
 	go s.run(ctx)
 	return s
 }
+
+// Options returns what the server was opened with.
+func (s *Server) Options() Options { return s.options }
 
 // Close stops the server and waits until nothing of it is left running. Those
 // who have connections should have closed them; those that are left are closed
