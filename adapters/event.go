@@ -2,6 +2,8 @@ package adapters
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 )
 
@@ -64,8 +66,9 @@ type Event struct {
 	Time time.Time
 
 	// ID, if not empty, is what the upstream knows the event by, in at most
-	// [MaxID] bytes: another event with the same ID is the same one, sent once
-	// more. It isn't shown to clients.
+	// [MaxID] bytes (see [BoundID]): another event with the same ID is the same
+	// one, sent once more, and a receiver's store or adapter delivers it once.
+	// It isn't shown to clients.
 	ID string
 
 	// State, if not nil, is the full state of Key that this event leads to.
@@ -116,6 +119,16 @@ type Event struct {
 
 // MaxID is the longest ID of an event, in bytes.
 const MaxID = 256
+
+// BoundID returns an ID for what the upstream calls an event: the text itself,
+// or a hash of it if it is longer than [MaxID].
+func BoundID(text string) string {
+	if len(text) <= MaxID {
+		return text
+	}
+	sum := sha256.Sum256([]byte(text))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
 
 // A Gap says that events are missing; see [Event.Gap].
 type Gap struct {

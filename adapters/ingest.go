@@ -39,11 +39,14 @@ type Ingester interface {
 	// ServeIngest answers a request that has come in. The values of the
 	// path's variables are those of [http.Request.PathValue]. It calls
 	// receive once it knows that the request is what it claims to be, at most
-	// once: it finds the source for vars, which it opens if need be, and is
-	// its Receive. Its error may also be [ErrBadVariable]. The request's
-	// context has the route's logger (see zerolog.Ctx).
-	ServeIngest(w http.ResponseWriter, r *http.Request, receive func(ctx context.Context, vars Vars, events []Event) error)
+	// once. The request's context has the route's logger (see zerolog.Ctx).
+	ServeIngest(w http.ResponseWriter, r *http.Request, receive ReceiveFunc)
 }
+
+// A ReceiveFunc hands the events of one request to the source for vars: it
+// finds that source, which it opens if need be, and is its
+// [Receiver.Receive]. Its error may also be [ErrBadVariable].
+type ReceiveFunc func(ctx context.Context, vars Vars, events []Event) error
 
 // Ingest says where the requests come in that bring events.
 type Ingest struct {
@@ -57,7 +60,8 @@ type Ingest struct {
 	Methods []string
 
 	// Address is the TCP address of a listener for such requests only; empty:
-	// they come in where all others do.
+	// they come in where all others do. It is the adapter's option
+	// listen.address, as Path is ingest: complaints name them so.
 	Address string
 
 	// TLS, if not nil, secures the listener at Address. It is asked for each

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"sidestream/adapters"
 )
 
 // checkCapabilities complains of what the route asks and the adapter can't
@@ -40,7 +42,11 @@ func (l *loader) checkCapabilities(n *yaml.Node, path string, r *Route) bool {
 		}
 	}
 	if can.Positions && !can.Changes && r.mapping.SetsID() {
-		ok = complain("event.id", "%s has positions of its own, by which clients resume; another id would lose them", r.Adapter)
+		owner := r.Adapter
+		if r.History.Durable {
+			owner = "the durable history"
+		}
+		ok = complain("event.id", "%s has positions of its own, by which clients resume; another id would lose them", owner)
 	}
 	if r.Slow == SlowLatest && !can.Stateful && !can.Keyed && !r.mapping.SetsKey() {
 		ok = complain("slow", `"latest" keeps the newest event of each key, but %s has no keys; add "key"`, r.Adapter)
@@ -70,7 +76,7 @@ func (l *loader) checkIngest(n *yaml.Node, path string, r *Route) bool {
 	if len(can.Forward) > 0 {
 		ok = complain(r.Adapter, "requests bring events for all clients, but clients with other credentials (%s) have streams of their own; leave out one of the two", strings.Join(can.Forward, ", "))
 	}
-	vars, err := pathVariables(in.Path)
+	vars, err := adapters.PathVariables(in.Path)
 	bad := slices.IndexFunc(in.Methods, func(m string) bool { return !isMethod(m) })
 	switch {
 	case bad >= 0:
@@ -134,10 +140,20 @@ func (l *loader) checkKeys(n *yaml.Node, path string, r *Route) bool {
 		}
 	}
 	if r.Since && !can.Seekable {
-		ok = complain("since", "%s can't tell where a time is", r.Adapter)
+		instead := ""
+		if len(l.known.Stores()) > 0 && mayBeKept(can) {
+			instead = "; a durable history can (history: {durable: true})"
+		}
+		ok = complain("since", "%s can't tell where a time is%s", r.Adapter, instead)
 	}
 	if can.Stateful && r.History.Replay != 0 {
 		ok = complain("history.replay", "%s delivers states, and a new client always gets the current one; leave this out", r.Adapter)
 	}
 	return ok
+}
+
+// mayBeKept reports whether a durable history is for sources that can do this,
+// as far as that can be told without its store.
+func mayBeKept(can adapters.Capabilities) bool {
+	return !can.Replayable && len(can.Forward) == 0 && !can.Stateful
 }

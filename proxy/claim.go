@@ -31,32 +31,33 @@ func (l *loader) conflicts(i int, n *yaml.Node, r *Route, cfg *Config) {
 	complain := l.complainer(n, fmt.Sprintf("routes[%d]", i))
 	claims := r.claims()
 	for j, c := range claims {
-		field, takes := "path", "takes"
+		field, takes, instead := "path", "takes", ""
 		if c.ingest {
-			field, takes = r.Adapter, "takes, for events,"
+			field, takes, instead = r.Adapter, "takes, for events,", "; set ingest to another path"
 		}
 		for _, own := range claims[:j] {
 			if err := conflict("this route itself", own, c); err != nil {
-				complain(field, "%s %v", takes, err)
+				complain(field, "%s %v%s", takes, err, instead)
 				return
 			}
 		}
 		for _, e := range cfg.Routes {
 			for _, other := range e.claims() {
 				if err := conflict(e.String(), other, c); err != nil {
-					complain(field, "%s %v; the other route is in line %d", takes, err, e.line)
+					complain(field, "%s %v; the other route is in line %d%s", takes, err, e.line, instead)
 					return
 				}
 			}
 		}
 	}
+	field := r.Adapter + ".listen.address" // see [adapters.Ingest.Address]
 	at, own := r.ingestAddress()
 	if own && (at.address == cfg.Admin || slices.Contains(cfg.Listen, at.address)) {
-		complain(r.Adapter, `the address for requests that bring events, %s, is one of the table's own ("listen", "admin"); with "listen" it needs none, otherwise another one`, at.address)
+		complain(field, `the address for requests that bring events, %s, is one of the table's own ("listen", "admin"); leave out listen.address (events come in at "listen" anyway), or choose another port`, at.address)
 	}
 	for _, e := range cfg.Routes {
 		if other, ok := e.ingestAddress(); own && ok && other.address == at.address && other.secure != at.secure {
-			complain(r.Adapter, "of the routes whose events come in at %s either all have TLS or none; the other route is in line %d", at.address, e.line)
+			complain(field, "of the routes whose events come in at %s either all have TLS or none; the other route is in line %d", at.address, e.line)
 			return
 		}
 	}

@@ -31,7 +31,7 @@ func (r *Route) ingest() (in adapters.Ingest, ok bool) {
 func (p *endpoint) serveIngest(w http.ResponseWriter, r *http.Request) {
 	out := &statusWriter{ResponseWriter: w}
 	defer func() { p.metrics.ingested(out.status) }()
-	if p.server.isDraining() && !p.can.Replayable || !p.beginIngest() {
+	if p.server.isDraining() && !p.keepsEvents() || !p.beginIngest() {
 		p.refuseIngest(out)
 		return
 	}
@@ -49,6 +49,11 @@ func (p *endpoint) serveIngest(w http.ResponseWriter, r *http.Request) {
 	defer p.rescue(out)
 	p.factory.(adapters.Ingester).ServeIngest(out, r.WithContext(p.sampled.WithContext(ctx)), p.receive)
 }
+
+// keepsEvents reports whether what is received outlives this process, for
+// another one to deliver: a source that receives, and can deliver again what it
+// has delivered, is one of a durable history.
+func (p *endpoint) keepsEvents() bool { return p.can.Replayable }
 
 // admitIngest says why no source can have the variables of a request that
 // brings events, or returns nil.

@@ -33,7 +33,7 @@ func TestIngestConfigurations(t *testing.T) {
   - {path: /e, post: {in: /in/e, listen: ":3", tls: x}}`, nil},
 		{"its own stream's requests", adapters.Capabilities{}, `
   - {path: /a, method: POST, post: {in: /a}}`, []string{
-			"3:36: routes[0].post: takes, for events, the same requests as this route itself",
+			"3:36: routes[0].post: takes, for events, the same requests as this route itself; set ingest to another path",
 		}},
 		{"another stream's requests", adapters.Capabilities{}, `
   - {path: "/{d}", method: POST, post: {in: "/in/{d}"}}
@@ -42,7 +42,7 @@ func TestIngestConfigurations(t *testing.T) {
       in: /y
   - path: "/c/{d}"
     post: {in: "/{d}"}`, []string{
-			"8:11: routes[2].post: takes, for events, the same requests as POST /{d}; the other route is in line 3",
+			"8:11: routes[2].post: takes, for events, the same requests as POST /{d}; the other route is in line 3; set ingest to another path",
 		}},
 		{"another's events", adapters.Capabilities{}, `
   - {path: /a, post: {in: /in}}
@@ -50,20 +50,20 @@ func TestIngestConfigurations(t *testing.T) {
   - {path: /in, method: POST, post: {in: /c}}
   - {path: "/d/{x}", post: {in: "/e/{x}/f"}}
   - {path: "/g/{x}", post: {in: "/e/f/{x}"}}`, []string{
-			"4:22: routes[1].post: takes, for events, the same requests as /a; the other route is in line 3",
+			"4:22: routes[1].post: takes, for events, the same requests as /a; the other route is in line 3; set ingest to another path",
 			"5:12: routes[2].path: takes the same requests as /a; the other route is in line 3",
-			"7:28: routes[4].post: takes, for events, some of the same requests as /d/{x}, and neither is more specific; the other route is in line 6",
+			"7:28: routes[4].post: takes, for events, some of the same requests as /d/{x}, and neither is more specific; the other route is in line 6; set ingest to another path",
 		}},
 		{"the table's own addresses", adapters.Capabilities{}, `
   - {path: /a, post: {in: /in, listen: ":1"}}
   - {path: /b, post: {in: /in, listen: "127.0.0.1:9090"}}`, []string{
-			`3:22: routes[0].post: the address for requests that bring events, :1, is one of the table's own ("listen", "admin"); with "listen" it needs none, otherwise another one`,
-			`4:22: routes[1].post: the address for requests that bring events, 127.0.0.1:9090, is one`,
+			`3:40: routes[0].post.listen.address: the address for requests that bring events, :1, is one of the table's own ("listen", "admin"); leave out listen.address (events come in at "listen" anyway), or choose another port`,
+			`4:40: routes[1].post.listen.address: the address for requests that bring events, 127.0.0.1:9090, is one`,
 		}},
 		{"TLS, or none", adapters.Capabilities{}, `
   - {path: /a, post: {in: /a, listen: ":2"}}
   - {path: /b, post: {in: /b, listen: ":2", tls: x}}`, []string{
-			"4:22: routes[1].post: of the routes whose events come in at :2 either all have TLS or none; the other route is in line 3",
+			"4:39: routes[1].post.listen.address: of the routes whose events come in at :2 either all have TLS or none; the other route is in line 3",
 		}},
 		{"for somebody", adapters.Capabilities{Forward: []string{"Cookie"}}, `
   - {path: /a, post: {in: /in}}`, []string{

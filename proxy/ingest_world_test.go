@@ -67,7 +67,7 @@ func (f *postFactory) Open(vars adapters.Vars, env adapters.Env) (adapters.Sourc
 	return postSource{s, s.(adapters.Receiver), f.post}, nil
 }
 
-func (f *postFactory) ServeIngest(w http.ResponseWriter, r *http.Request, receive func(context.Context, adapters.Vars, []adapters.Event) error) {
+func (f *postFactory) ServeIngest(w http.ResponseWriter, r *http.Request, receive adapters.ReceiveFunc) {
 	if f.serve == nil || !f.serve(w, r) {
 		f.Mailbox.ServeIngest(w, r, receive)
 	}

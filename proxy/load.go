@@ -164,7 +164,7 @@ func (l *loader) checkPattern(n *yaml.Node, path string, r *Route) bool {
 	if r.Path == "" {
 		return complain("", `"path" is missing; every route needs one, such as /events/{id}`)
 	}
-	vars, err := pathVariables(r.Path)
+	vars, err := adapters.PathVariables(r.Path)
 	if err != nil {
 		return complain("path", "%v", err)
 	}

@@ -117,7 +117,7 @@ func (t *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			t.fallback.ServeHTTP(w, r)
 			return
 		}
-		if t.claims[claim{pattern: pattern, ingest: true}] != nil || !isClean(r) { // who brings events follows no redirect
+		if t.claims[claim{pattern: pattern, ingest: true}] != nil || wronglyRedirected(r) { // who brings events follows no redirect
 			http.NotFound(w, r)
 			return
 		}
@@ -125,14 +125,15 @@ func (t *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t.streams.ServeHTTP(w, r)
 }
 
-// isClean reports whether ServeMux takes the request's path as it is, or the
-// request is one that browsers make, and redirects are for.
-func isClean(r *http.Request) bool {
+// wronglyRedirected reports whether ServeMux would redirect the request to its
+// path made clean, although it is none that redirects are for: GET or HEAD, as
+// browsers make them.
+func wronglyRedirected(r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return true
+		return false
 	}
 	clean := path.Clean("/" + r.URL.Path)
-	return r.URL.Path == clean || clean != "/" && r.URL.Path == clean+"/"
+	return r.URL.Path != clean && (clean == "/" || r.URL.Path != clean+"/")
 }
 
 // lowerHost returns r with its host in lower case, as patterns have theirs

@@ -58,7 +58,7 @@ func (m *Mailbox) Ingest() adapters.Ingest { return m.In }
 const maxMail = 1 << 20
 
 // ServeIngest implements [adapters.Ingester]: each line of the body is an event.
-func (m *Mailbox) ServeIngest(w http.ResponseWriter, r *http.Request, receive func(ctx context.Context, vars adapters.Vars, events []adapters.Event) error) {
+func (m *Mailbox) ServeIngest(w http.ResponseWriter, r *http.Request, receive adapters.ReceiveFunc) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxMail))
 	if err != nil {
 		http.Error(w, "the body can't be read", http.StatusBadRequest)

@@ -87,7 +87,7 @@ func (pushedFactory) Open(adapters.Vars, adapters.Env) (adapters.Source, error) 
 
 func (pushedFactory) Ingest() adapters.Ingest { return adapters.Ingest{Path: "/in"} }
 
-func (pushedFactory) ServeIngest(w http.ResponseWriter, r *http.Request, receive func(context.Context, adapters.Vars, []adapters.Event) error) {
+func (pushedFactory) ServeIngest(w http.ResponseWriter, r *http.Request, receive adapters.ReceiveFunc) {
 	if err := receive(r.Context(), nil, []adapters.Event{{Data: []byte("one")}}); err != nil {
 		http.Error(w, "not now", http.StatusServiceUnavailable)
 	}

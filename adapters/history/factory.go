@@ -1,7 +1,6 @@
 package history
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"sync"
@@ -122,6 +121,6 @@ func (f *ingestFactory) Open(vars adapters.Vars, env adapters.Env) (adapters.Sou
 func (f *ingestFactory) Ingest() adapters.Ingest { return f.ingester.Ingest() }
 
 // ServeIngest implements [adapters.Ingester].
-func (f *ingestFactory) ServeIngest(w http.ResponseWriter, r *http.Request, receive func(ctx context.Context, vars adapters.Vars, events []adapters.Event) error) {
+func (f *ingestFactory) ServeIngest(w http.ResponseWriter, r *http.Request, receive adapters.ReceiveFunc) {
 	f.ingester.ServeIngest(w, r, receive)
 }

@@ -52,7 +52,7 @@ func (s *store) Keep(f adapters.Factory, k adapters.Keep) (adapters.Factory, err
 	var c adapters.OptionErrors
 	c.Refuse(len(can.Forward) > 0, "durable", "what clients get with their own credentials (%s) is not kept; leave out one of the two", strings.Join(can.Forward, ", "))
 	c.Refuse(can.Replayable, "durable", "the source can deliver again what it has delivered, at any replica; leave this out")
-	c.Refuse(can.Stateful && can.Keyed, "durable", "the states of keys are not kept; leave this out")
+	c.Refuse(can.Stateful && can.Keyed && !can.Replayable, "durable", "the states of keys are not kept; leave this out")
 	c.Refuse(!s.options.external() && !embedded.Built, "durable", "this program was built without the embedded server; history.nats.urls has to say where servers are")
 	c.Refuse(k.Replicas > 1 && !s.options.external(), "replicas", "the embedded server is one only; history.nats.urls names others")
 	c.Refuse(k.Replicas > maxReplicas, "replicas", "%d are too many; a stream has at most %d", k.Replicas, maxReplicas)

@@ -1,5 +1,6 @@
-// Package tlsfiles makes TLS configurations for the connections of adapters,
-// out of options and of files that may change while the program runs.
+// Package tlsfiles makes TLS configurations for the connections of adapters, to
+// upstreams ([New]) and of listeners ([NewServer]), out of options and of files
+// that may change while the program runs.
 //
 // Files are read as package secret reads them: looked at again before each
 // use, so that rotated certificates and Kubernetes' mounted secrets are seen.

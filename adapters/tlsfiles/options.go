@@ -1,8 +1,12 @@
 package tlsfiles
 
-import "sidestream/adapters"
+import (
+	"crypto/tls"
 
-// Options are how connections are secured. They are comparable.
+	"sidestream/adapters"
+)
+
+// Options are how connections to an upstream are secured. They are comparable.
 type Options struct {
 	CA   string `yaml:"ca"`   // PEM file of the authorities to trust, instead of the system's
 	Cert string `yaml:"cert"` // PEM file of the client's certificate, with its intermediates
@@ -30,6 +34,14 @@ const (
 // Values implements [adapters.Choice].
 func (Version) Values() []string { return []string{string(version12), string(version13)} }
 
+// number returns what package tls calls v.
+func (v Version) number() uint16 {
+	if v == version13 {
+		return tls.VersionTLS13
+	}
+	return tls.VersionTLS12
+}
+
 // Defaults returns the options that hold when nothing is configured.
 func Defaults() Options { return Options{MinVersion: version12} }
 
@@ -37,8 +49,16 @@ func Defaults() Options { return Options{MinVersion: version12} }
 // It does no I/O: files need not exist, as a routing table may be checked
 // elsewhere than where it is used.
 func (o *Options) Check(c *adapters.OptionErrors, path string) {
-	c.Refuse(o.Cert != "" && o.Key == "", path+".cert", "it needs its private key as %s.key", path)
-	c.Refuse(o.Key != "" && o.Cert == "", path+".key", "it needs its certificate as %s.cert", path)
+	checkPair(c, path, o.Cert, o.Key)
 	c.Refuse(o.CA != "" && o.InsecureSkipVerify, path+".ca", "it has no effect with insecure_skip_verify; leave out one of the two")
-	c.OneOf(path+".min_version", string(o.MinVersion), o.MinVersion.Values()...)
+	checkVersion(c, path, o.MinVersion)
+}
+
+func checkPair(c *adapters.OptionErrors, path, cert, key string) {
+	c.Refuse(cert != "" && key == "", path+".cert", "it needs its private key as %s.key", path)
+	c.Refuse(key != "" && cert == "", path+".key", "it needs its certificate as %s.cert", path)
+}
+
+func checkVersion(c *adapters.OptionErrors, path string, v Version) {
+	c.OneOf(path+".min_version", string(v), v.Values()...)
 }

@@ -19,9 +19,10 @@ const reasonUnusable = "upstream TLS files not usable"
 // A Source makes configurations of the files as they are. It is safe for
 // concurrent use.
 type Source struct {
-	option        string
-	options       Options
 	ca, cert, key *secret.File // nil: not configured
+
+	build  func(*contents) (*tls.Config, error)
+	reason string // of errors, for clients; empty: they have none
 
 	mu     sync.Mutex
 	tried  *contents   // guarded by mu; what was last looked at, nil before the first
@@ -31,28 +32,48 @@ type Source struct {
 
 // New returns a source for options that [Options.Check] has nothing against.
 // They are the value of the option with this path, for errors: "tls". It does
-// no I/O.
+// no I/O. Errors of its Config are transient, with a reason that clients may
+// see.
 func New(option string, o Options) *Source {
 	return &Source{
-		option:  option,
-		options: o,
-		ca:      secret.NewFile(option+".ca", o.CA, maxPEM),
-		cert:    secret.NewFile(option+".cert", o.Cert, maxPEM),
-		key:     secret.NewFile(option+".key", o.Key, maxPEM),
+		ca:     secret.NewFile(option+".ca", o.CA, maxPEM),
+		cert:   secret.NewFile(option+".cert", o.Cert, maxPEM),
+		key:    secret.NewFile(option+".key", o.Key, maxPEM),
+		build:  func(from *contents) (*tls.Config, error) { return o.build(option, from) },
+		reason: reasonUnusable,
 	}
+}
+
+func (o *Options) build(option string, from *contents) (config *tls.Config, err error) {
+	config = &tls.Config{
+		MinVersion:         o.MinVersion.number(),
+		ServerName:         o.ServerName,
+		InsecureSkipVerify: o.InsecureSkipVerify,
+	}
+	if o.CA != "" {
+		if config.RootCAs, err = from.pool(option+".ca", o.CA); err != nil {
+			return nil, err
+		}
+	}
+	if o.Cert != "" {
+		if config.Certificates, err = from.pair(option, o.Cert, o.Key); err != nil {
+			return nil, err
+		}
+	}
+	return config, nil
 }
 
 // Config returns the configuration for the files as they are now: the same
 // pointer as before if nothing has changed, and the last good one if what is
 // there now isn't usable. It is shared: who wants to change it, or hands it to
-// a library that may, has to clone it. An error is transient, with a reason
-// that clients may see.
+// a library that may, has to clone it. An error says why there never was a good
+// one.
 func (s *Source) Config() (*tls.Config, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, err := s.read()
 	if err != nil {
-		return nil, adapters.Transient(reasonUnusable, err)
+		return nil, s.unusable(err)
 	}
 	if s.tried != nil && s.tried.equal(now) {
 		return s.config, s.err
@@ -63,9 +84,16 @@ func (s *Source) Config() (*tls.Config, error) {
 	case err == nil:
 		s.config, s.err = config, nil
 	case s.config == nil:
-		s.err = adapters.Transient(reasonUnusable, err)
+		s.err = s.unusable(err)
 	}
 	return s.config, s.err
+}
+
+func (s *Source) unusable(err error) error {
+	if s.reason == "" {
+		return err
+	}
+	return adapters.Transient(s.reason, err)
 }
 
 // contents are those of the files, nil where none is configured.
@@ -93,28 +121,22 @@ func (s *Source) read() (*contents, error) {
 	return &contents{ca: ca, cert: cert, key: key}, nil
 }
 
-func (s *Source) build(from *contents) (*tls.Config, error) {
-	o := s.options
-	config := &tls.Config{
-		MinVersion:         tls.VersionTLS12,
-		ServerName:         o.ServerName,
-		InsecureSkipVerify: o.InsecureSkipVerify,
+// pool returns the authorities, which are those of the file that the option
+// names.
+func (c *contents) pool(option, file string) (*x509.CertPool, error) {
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(c.ca) {
+		return nil, fmt.Errorf("%s: %s holds no certificate in PEM form", option, file)
 	}
-	if o.MinVersion == version13 {
-		config.MinVersion = tls.VersionTLS13
+	return pool, nil
+}
+
+// pair returns the certificate with its key, which are those of the files that
+// the options cert and key under option name.
+func (c *contents) pair(option, cert, key string) ([]tls.Certificate, error) {
+	pair, err := tls.X509KeyPair(c.cert, c.key)
+	if err != nil {
+		return nil, fmt.Errorf("%s.cert: %s, %s.key: %s: %w", option, cert, option, key, err)
 	}
-	if o.CA != "" {
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(from.ca) {
-			return nil, fmt.Errorf("%s.ca: %s holds no certificate in PEM form", s.option, o.CA)
-		}
-	}
-	if o.Cert != "" {
-		pair, err := tls.X509KeyPair(from.cert, from.key)
-		if err != nil {
-			return nil, fmt.Errorf("%s.cert: %s, %s.key: %s: %w", s.option, o.Cert, s.option, o.Key, err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	return config, nil
+	return []tls.Certificate{pair}, nil
 }

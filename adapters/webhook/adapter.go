@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sidestream/adapters"
+	"sidestream/adapters/tlsfiles"
 	"sidestream/adapters/webhook/verify"
 )
 
@@ -34,8 +35,8 @@ func configure(o Options, route adapters.Route) (adapters.Factory, error) {
 	if len(o.CloudEvents.AllowedOrigins) > 0 {
 		f.methods = append(f.methods, http.MethodOptions)
 	}
-	if o.Listen.TLS.used() {
-		f.tls = newServerTLS("listen.tls", o.Listen.TLS).config
+	if o.Listen.TLS.Enabled() {
+		f.tls = tlsfiles.NewServer("listen.tls", o.Listen.TLS).Config
 	}
 	return f, nil
 }

@@ -74,7 +74,7 @@ func (o *Options) checkContent(c *adapters.OptionErrors) {
 
 func (l *Listen) check(c *adapters.OptionErrors) {
 	if l.Address == "" {
-		c.Refuse(l.TLS.used(), "listen.tls", "has no effect without listen.address, such as :8443")
+		c.Refuse(l.TLS.Enabled(), "listen.tls", "has no effect without listen.address, such as :8443")
 	} else {
 		_, port, err := net.SplitHostPort(l.Address)
 		if err == nil {
@@ -82,17 +82,7 @@ func (l *Listen) check(c *adapters.OptionErrors) {
 		}
 		c.Refuse(err != nil, "listen.address", "%q is no address; write host:port or :port, such as :8443", l.Address)
 	}
-	l.TLS.check(c, "listen.tls")
-}
-
-// used reports whether there is to be TLS.
-func (t *TLS) used() bool { return t.Cert != "" || t.Key != "" || t.ClientCA != "" }
-
-func (t *TLS) check(c *adapters.OptionErrors, path string) {
-	c.Refuse(t.Cert != "" && t.Key == "", path+".cert", "it needs its private key as %s.key", path)
-	c.Refuse(t.Key != "" && t.Cert == "", path+".key", "it needs its certificate as %s.cert", path)
-	c.Refuse(t.ClientCA != "" && t.Cert == "", path+".client_ca", "it has no effect without a certificate of the listener, %s.cert and %s.key", path, path)
-	c.OneOf(path+".min_version", string(t.MinVersion), t.MinVersion.Values()...)
+	l.TLS.Check(c, "listen.tls")
 }
 
 func (o *CloudEvents) check(c *adapters.OptionErrors) {

@@ -1,8 +1,6 @@
 package webhook
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -109,14 +107,7 @@ func isReference(s string) bool {
 
 // identifier returns what tells a CloudEvent from all others: its source, which
 // has no spaces, and its id.
-func identifier(source, id string) string {
-	whole := source + " " + id
-	if len(whole) <= adapters.MaxID {
-		return whole
-	}
-	sum := sha256.Sum256([]byte(whole))
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
+func identifier(source, id string) string { return adapters.BoundID(source + " " + id) }
 
 // malformed is the refusal of a CloudEvent.
 func malformed(why error) *refusal {

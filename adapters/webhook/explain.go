@@ -26,7 +26,7 @@ func (f *factory) describe() string {
 	switch {
 	case o.Listen.Address == "":
 		text += ", where clients come in too"
-	case !o.Listen.TLS.used():
+	case !o.Listen.TLS.Enabled():
 		text += ", at " + o.Listen.Address
 	default:
 		text += ", at " + o.Listen.Address + ", TLS " + string(o.Listen.TLS.MinVersion) + " or later"

@@ -81,14 +81,14 @@ func (s *sink) got() []adapters.Event {
 }
 
 // serve has f answer r, with receive to deliver to.
-func serve(f *factory, r *http.Request, receive receiver) *http.Response {
+func serve(f *factory, r *http.Request, receive adapters.ReceiveFunc) *http.Response {
 	w := httptest.NewRecorder()
 	handler(f, receive).ServeHTTP(w, r)
 	return w.Result()
 }
 
 // handler is f where it is mounted, for all methods.
-func handler(f *factory, receive receiver) http.Handler {
+func handler(f *factory, receive adapters.ReceiveFunc) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(f.Ingest().Path, func(w http.ResponseWriter, r *http.Request) { f.ServeIngest(w, r, receive) })
 	return mux

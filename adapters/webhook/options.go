@@ -91,20 +91,9 @@ type Listen struct {
 	// is none.
 	Address string `yaml:"address"`
 
-	TLS TLS `yaml:"tls"`
-}
-
-// TLS is how the connections of a listener are secured. Files are looked at
-// again for each connection.
-type TLS struct {
-	Cert string `yaml:"cert"` // PEM file of the listener's certificate, with its intermediates; empty: no TLS
-	Key  string `yaml:"key"`  // PEM file of Cert's private key, not encrypted
-
-	// ClientCA is a PEM file of authorities. If it is set, nobody connects
-	// without a certificate of theirs.
-	ClientCA string `yaml:"client_ca"`
-
-	MinVersion tlsfiles.Version `yaml:"min_version"` // the oldest version of the protocol that is spoken
+	// TLS is how its connections are secured. Files are looked at again for
+	// each connection.
+	TLS tlsfiles.ServerOptions `yaml:"tls"`
 }
 
 // Pending is what may wait to be taken.
@@ -187,7 +176,7 @@ func (Mode) Values() []string {
 func defaults() Options {
 	return Options{
 		Methods:       []Method{methodPost},
-		Listen:        Listen{TLS: TLS{MinVersion: tlsfiles.Defaults().MinVersion}},
+		Listen:        Listen{TLS: tlsfiles.ServerDefaults()},
 		MaxBody:       1 << 20,
 		Timeout:       adapters.Duration(10 * time.Second),
 		AcceptTimeout: adapters.Duration(5 * time.Second),

@@ -11,11 +11,8 @@ import (
 	"sidestream/adapters"
 )
 
-// receiver is what [adapters.Ingester.ServeIngest] is given to pass events to.
-type receiver = func(ctx context.Context, vars adapters.Vars, events []adapters.Event) error
-
 // ServeIngest implements [adapters.Ingester].
-func (f *factory) ServeIngest(w http.ResponseWriter, r *http.Request, receive func(ctx context.Context, vars adapters.Vars, events []adapters.Event) error) {
+func (f *factory) ServeIngest(w http.ResponseWriter, r *http.Request, receive adapters.ReceiveFunc) {
 	ended := f.limit(w)
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -53,7 +50,7 @@ func (f *factory) allow() string { return strings.Join(f.methods, ", ") }
 // serve takes a request. answer, if not nil, is what its sender wants to hear,
 // of the given content type; an error is a [refusal]. ended is called once the
 // body is read.
-func (f *factory) serve(w http.ResponseWriter, r *http.Request, ended func(), receive receiver) (answer []byte, kind string, err error) {
+func (f *factory) serve(w http.ResponseWriter, r *http.Request, ended func(), receive adapters.ReceiveFunc) (answer []byte, kind string, err error) {
 	content, err := f.contentOf(r.Header)
 	if err != nil {
 		return nil, "", err
@@ -91,7 +88,7 @@ func (f *factory) serve(w http.ResponseWriter, r *http.Request, ended func(), re
 }
 
 // deliver passes on those of events that weren't delivered before.
-func (f *factory) deliver(r *http.Request, events []adapters.Event, receive receiver) error {
+func (f *factory) deliver(r *http.Request, events []adapters.Event, receive adapters.ReceiveFunc) error {
 	ctx, cancel := context.WithTimeout(r.Context(), time.Duration(f.options.AcceptTimeout))
 	defer cancel()
 	vars := make(adapters.Vars, len(f.vars))

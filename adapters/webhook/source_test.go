@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sidestream/adapters"
+	"sidestream/adapters/tlsfiles"
 )
 
 func openSource(tb testing.TB, pending int) *source {
@@ -244,7 +245,7 @@ func TestReceiveAfterPanic(t *testing.T) {
 func TestExplain(t *testing.T) {
 	f := open(t, func(o *Options) {
 		o.Verify = bearer("s3cret")
-		o.Listen = Listen{Address: ":8443", TLS: TLS{Cert: "a.pem", Key: "a.key", ClientCA: "ca.pem", MinVersion: "1.3"}}
+		o.Listen = Listen{Address: ":8443", TLS: tlsfiles.ServerOptions{Cert: "a.pem", Key: "a.key", ClientCA: "ca.pem", MinVersion: "1.3"}}
 		o.ContentTypes, o.CloudEvents.Mode = []string{"text/*"}, modeRequire
 	})
 	src, err := f.Open(nil, adapters.Env{})

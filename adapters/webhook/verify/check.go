@@ -1,8 +1,10 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,90 +29,21 @@ const (
 // table may be checked elsewhere than where it is used.
 func (o *Options) Check(c *adapters.OptionErrors, path string) {
 	k := check{c, path}
-	providers, others := o.configured()
-	n := len(providers) + len(others)
+	configured := slices.DeleteFunc(o.kinds(), func(k kind) bool { return !k.set })
+	n := len(configured)
+	var providers []string
+	for _, kind := range configured {
+		if kind.role == provider {
+			providers = append(providers, kind.key)
+		}
+	}
 	k.refuse(n == 0 && !o.None, "", "nothing says how requests prove where they come from; "+
 		`configure github, hmac, bearer or another one, or write "none: true" to take them from anybody`)
 	k.refuse(n > 0 && o.None, ".none", "it can't stand beside others, all of which a request would have to meet")
 	k.refuse(len(providers) > 1, "", "a request has to meet all of %s, but comes from one of them; configure one", strings.Join(providers, ", "))
 	k.refuse(len(o.Bearer) > 0 && len(o.Basic) > 0, ".basic", "a request can't have both bearer and basic; choose one")
-	o.checkProviders(k)
-	k.bearer(".bearer", o.Bearer)
-	k.basic(".basic", o.Basic)
-	if o.HMAC != nil {
-		k.hmac(".hmac", o.HMAC)
-	}
-	if o.IP != nil {
-		k.ip(".ip", o.IP)
-	}
-	if o.MTLS != nil {
-		k.refuse(len(o.MTLS.Names) > maxNames, ".mtls.names", "there are %d; the most is %d", len(o.MTLS.Names), maxNames)
-		for i, name := range o.MTLS.Names {
-			k.refuse(name == "" || strings.Contains(name, "*"), fmt.Sprintf(".mtls.names[%d]", i), "%q is not a whole name", name)
-		}
-	}
-}
-
-// configured returns the keys of the schemes that are, of which at most one may
-// be a provider's.
-func (o *Options) configured() (providers, others []string) {
-	collect := func(into *[]string, key string, set bool) {
-		if set {
-			*into = append(*into, key)
-		}
-	}
-	collect(&providers, "github", o.GitHub != nil)
-	collect(&providers, "gitlab", o.GitLab != nil)
-	collect(&providers, "stripe", o.Stripe != nil)
-	collect(&providers, "slack", o.Slack != nil)
-	collect(&providers, "standard_webhooks", o.StandardWebhooks != nil)
-	collect(&providers, "shopify", o.Shopify != nil)
-	collect(&providers, "twilio", o.Twilio != nil)
-	collect(&providers, "bitbucket", o.Bitbucket != nil)
-	collect(&providers, "gitea", o.Gitea != nil)
-	collect(&others, "hmac", o.HMAC != nil)
-	collect(&others, "bearer", len(o.Bearer) > 0)
-	collect(&others, "basic", len(o.Basic) > 0)
-	collect(&others, "ip", o.IP != nil)
-	collect(&others, "mtls", o.MTLS != nil)
-	return providers, others
-}
-
-func (o *Options) checkProviders(k check) {
-	for _, p := range []struct {
-		key string
-		*Signed
-	}{{".github", o.GitHub}, {".shopify", o.Shopify}, {".bitbucket", o.Bitbucket}, {".gitea", o.Gitea}} {
-		if p.Signed != nil {
-			k.secrets(p.key+".secret", p.Secret)
-		}
-	}
-	for _, p := range []struct {
-		key string
-		*Timed
-	}{{".stripe", o.Stripe}, {".slack", o.Slack}, {".standard_webhooks", o.StandardWebhooks}} {
-		if p.Timed != nil {
-			k.secrets(p.key+".secret", p.Secret)
-			k.tolerance(p.key+".tolerance", p.Tolerance)
-		}
-	}
-	if s := o.StandardWebhooks; s != nil {
-		k.standardKeys(".standard_webhooks.secret", s.Secret)
-	}
-	if g := o.GitLab; g != nil {
-		k.refuse(len(g.Token)+len(g.SigningToken) == 0, ".gitlab", "needs token, signing_token or both")
-		k.secretsIfAny(".gitlab.token", g.Token)
-		k.headerTexts(".gitlab.token", g.Token)
-		k.secretsIfAny(".gitlab.signing_token", g.SigningToken)
-		k.standardKeys(".gitlab.signing_token", g.SigningToken)
-		k.tolerance(".gitlab.tolerance", g.Tolerance)
-		k.refuse(g.Tolerance != 0 && len(g.SigningToken) == 0, ".gitlab.tolerance", "it has no effect without signing_token")
-	}
-	if t := o.Twilio; t != nil {
-		k.secrets(".twilio.token", t.Token)
-		_, err := parsePublicURL(t.URL)
-		k.refuse(t.URL == "", ".twilio.url", "is missing; Twilio signs the URL that it sends requests to")
-		k.refuse(t.URL != "" && err != nil, ".twilio.url", "%v", err)
+	for _, kind := range configured {
+		kind.checks(check{c, path + "." + kind.key})
 	}
 }
 
@@ -124,8 +57,37 @@ func (k check) refuse(bad bool, at, format string, args ...any) {
 	k.errors.Refuse(bad, strings.TrimPrefix(k.path+at, "."), format, args...)
 }
 
+func (k check) signed(o *Signed) { k.secrets(".secret", o.Secret) }
+
+func (k check) timed(o *Timed) {
+	k.secrets(".secret", o.Secret)
+	k.tolerance(".tolerance", o.Tolerance)
+}
+
+func (k check) standardWebhooks(o *Timed) {
+	k.timed(o)
+	k.standardKeys(".secret", o.Secret)
+}
+
+func (k check) gitlab(o *GitLab) {
+	k.refuse(len(o.Token)+len(o.SigningToken) == 0, "", "needs token, signing_token or both")
+	k.secretsIfAny(".token", o.Token)
+	k.headerTexts(".token", o.Token)
+	k.secretsIfAny(".signing_token", o.SigningToken)
+	k.standardKeys(".signing_token", o.SigningToken)
+	k.tolerance(".tolerance", o.Tolerance)
+	k.refuse(o.Tolerance != 0 && len(o.SigningToken) == 0, ".tolerance", "it has no effect without signing_token")
+}
+
+func (k check) twilio(o *Twilio) {
+	k.secrets(".token", o.Token)
+	_, err := parsePublicURL(o.URL)
+	k.refuse(o.URL == "", ".url", "is missing; Twilio signs the URL that it sends requests to")
+	k.refuse(o.URL != "" && err != nil, ".url", "%v", err)
+}
+
 func (k check) secrets(at string, list []secret.Value) {
-	k.refuse(len(list) == 0, at, "is missing")
+	k.refuse(len(list) == 0, at, "is missing; write text or {file: path}")
 	k.secretsIfAny(at, list)
 }
 
@@ -160,59 +122,59 @@ func (k check) tolerance(at string, d adapters.Duration) {
 		"%v is out of bounds; it is from %v to 24h, or 0 for %v", d, minTolerance, defaultTolerance)
 }
 
-func (k check) bearer(at string, list []secret.Value) {
-	k.secretsIfAny(at, list)
-	k.headerTexts(at, list)
+func (k check) bearer(list []secret.Value) {
+	k.secretsIfAny("", list)
+	k.headerTexts("", list)
 }
 
-func (k check) basic(at string, list []Basic) {
-	k.refuse(len(list) > maxSecrets, at, "there are %d; the most is %d", len(list), maxSecrets)
+func (k check) basic(list []Basic) {
+	k.refuse(len(list) > maxSecrets, "", "there are %d; the most is %d", len(list), maxSecrets)
 	for i, b := range list {
-		one := fmt.Sprintf("%s[%d]", at, i)
+		one := fmt.Sprintf("[%d]", i)
 		k.refuse(b.Password.IsEmpty(), one+".password", "must not be empty; write text or {file: path}")
 		k.refuse(strings.Contains(b.User.Reveal(), ":"), one+".user", "it holds a colon, which would end it (RFC 7617, section 2)")
 	}
 }
 
-func (k check) hmac(at string, o *HMAC) {
-	k.secrets(at+".secret", o.Secret)
-	k.header(at+".header", o.Header)
-	k.refuse(o.Header == "", at+".header", "is missing; it names the header that has the signature")
-	k.refuse(!httpguts.ValidHeaderFieldValue(o.Prefix) || len(o.Prefix) > maxHeader/2, at+".prefix", "%.20q can't be in a header", o.Prefix)
-	k.header(at+".type_header", o.TypeHeader)
-	k.header(at+".id_header", o.IDHeader)
-	k.header(at+".timestamp.header", o.Timestamp.Header)
-	k.choice(at+".algorithm", string(o.Algorithm), o.Algorithm.Values())
-	k.choice(at+".encoding", string(o.Encoding), o.Encoding.Values())
-	k.choice(at+".timestamp.format", string(o.Timestamp.Format), o.Timestamp.Format.Values())
-	k.tolerance(at+".timestamp.tolerance", o.Timestamp.Tolerance)
-	k.refuse(o.Timestamp.Header == "" && o.Timestamp != (Timestamp{}), at+".timestamp.header", "is missing; it names the header that has the timestamp")
-	k.template(at, o)
+func (k check) hmac(o *HMAC) {
+	k.secrets(".secret", o.Secret)
+	k.header(".header", o.Header)
+	k.refuse(o.Header == "", ".header", "is missing; it names the header that has the signature")
+	k.refuse(!httpguts.ValidHeaderFieldValue(o.Prefix) || len(o.Prefix) > maxHeader/2, ".prefix", "%.20q can't be in a header", o.Prefix)
+	k.header(".type_header", o.TypeHeader)
+	k.header(".id_header", o.IDHeader)
+	k.header(".timestamp.header", o.Timestamp.Header)
+	k.choice(".algorithm", string(o.Algorithm), o.Algorithm.Values())
+	k.choice(".encoding", string(o.Encoding), o.Encoding.Values())
+	k.choice(".timestamp.format", string(o.Timestamp.Format), o.Timestamp.Format.Values())
+	k.tolerance(".timestamp.tolerance", o.Timestamp.Tolerance)
+	k.refuse(o.Timestamp.Header == "" && o.Timestamp != (Timestamp{}), ".timestamp.header", "is missing; it names the header that has the timestamp")
+	k.template(o)
 }
 
 // template complains of what isn't signed but should be.
-func (k check) template(at string, o *HMAC) {
-	k.refuse(len(o.Signed) > maxTemplate, at+".signed", "it has %d bytes; the most is %d", len(o.Signed), maxTemplate)
+func (k check) template(o *HMAC) {
+	k.refuse(len(o.Signed) > maxTemplate, ".signed", "it has %d bytes; the most is %d", len(o.Signed), maxTemplate)
 	t, err := o.template()
 	if err != nil {
-		k.refuse(true, at+".signed", "%v", err)
+		k.refuse(true, ".signed", "%v", err)
 		return
 	}
 	stamped := t.has(partTimestamp, "")
-	k.refuse(!t.has(partBody, ""), at+".signed", `needs "{body}": it is what the signature has to be of`)
-	k.refuse(stamped && o.Timestamp.Header == "", at+".timestamp.header", `is missing; "{timestamp}" is in what is signed`)
-	k.refuse(o.Timestamp.Header != "" && !stamped && !t.has(partHeader, o.Timestamp.Header), at+".signed",
+	k.refuse(!t.has(partBody, ""), ".signed", `needs "{body}": it is what the signature has to be of`)
+	k.refuse(stamped && o.Timestamp.Header == "", ".timestamp.header", `is missing; "{timestamp}" is in what is signed`)
+	k.refuse(o.Timestamp.Header != "" && !stamped && !t.has(partHeader, o.Timestamp.Header), ".signed",
 		`needs "{timestamp}": one that isn't signed proves nothing`)
-	k.refuse(t.has(partHeader, o.Header), at+".signed", "holds the header that has the signature itself")
+	k.refuse(t.has(partHeader, o.Header), ".signed", "holds the header that has the signature itself")
 	_, err = parsePublicURL(o.URL)
-	k.refuse(o.URL != "" && err != nil, at+".url", "%v", err)
-	k.refuse(o.URL == "" && t.has(partURL, ""), at+".url", `is missing; "{url}" is in what is signed`)
-	k.refuse(o.URL != "" && !t.has(partURL, ""), at+".url", `it has no effect without "{url}" in what is signed`)
+	k.refuse(o.URL != "" && err != nil, ".url", "%v", err)
+	k.refuse(o.URL == "" && t.has(partURL, ""), ".url", `is missing; "{url}" is in what is signed`)
+	k.refuse(o.URL != "" && !t.has(partURL, ""), ".url", `it has no effect without "{url}" in what is signed`)
 }
 
 func (k check) header(at, name string) {
 	k.refuse(name != "" && !httpguts.ValidHeaderFieldName(name), at, "%q is not the name of a header", name)
-	k.refuse(http.CanonicalHeaderKey(name) == "Authorization" && strings.HasSuffix(at, "_header"), at, "it would show a credential")
+	k.refuse(http.CanonicalHeaderKey(name) == "Authorization" && strings.HasSuffix(at, "_header"), at, "it would show a credential; name another header")
 }
 
 func (k check) choice(at, value string, valid []string) {
@@ -221,16 +183,28 @@ func (k check) choice(at, value string, valid []string) {
 	}
 }
 
-func (k check) ip(at string, o *IP) {
-	k.refuse(len(o.Allow) == 0, at+".allow", "is missing; it lists the addresses and networks that requests may come from")
-	k.networks(at+".allow", o.Allow)
-	k.networks(at+".trusted_proxies", o.TrustedProxies)
+func (k check) ip(o *IP) {
+	k.refuse(len(o.Allow) == 0, ".allow", "is missing; it lists the addresses and networks that requests may come from")
+	k.networks(".allow", o.Allow, "leave ip out")
+	k.networks(".trusted_proxies", o.TrustedProxies, "name the proxies, as others may write anything into X-Forwarded-For")
 }
 
-func (k check) networks(at string, list []string) {
+// networks complains of what is none; instead says what to do about one that is
+// everybody.
+func (k check) networks(at string, list []string, instead string) {
 	k.refuse(len(list) > maxNetworks, at, "there are %d; the most is %d", len(list), maxNetworks)
 	for i, text := range list {
 		_, err := parseNetwork(text)
+		if errors.Is(err, errEverybody) {
+			err = fmt.Errorf("%w; %s", err, instead)
+		}
 		k.refuse(err != nil, fmt.Sprintf("%s[%d]", at, i), "%v", err)
+	}
+}
+
+func (k check) mtls(o *MTLS) {
+	k.refuse(len(o.Names) > maxNames, ".names", "there are %d; the most is %d", len(o.Names), maxNames)
+	for i, name := range o.Names {
+		k.refuse(name == "" || strings.Contains(name, "*"), fmt.Sprintf(".names[%d]", i), "%q is not a whole name, such as sender.example.com", name)
 	}
 }

@@ -18,7 +18,9 @@ type ip struct {
 	allow, trusted []netip.Prefix
 }
 
-func newIP(o *IP) scheme { return &ip{allow: networks(o.Allow), trusted: networks(o.TrustedProxies)} }
+func newIP(_ string, o *IP) scheme {
+	return &ip{allow: networks(o.Allow), trusted: networks(o.TrustedProxies)}
+}
 
 func networks(texts []string) []netip.Prefix {
 	list := make([]netip.Prefix, 0, len(texts))
@@ -29,6 +31,8 @@ func networks(texts []string) []netip.Prefix {
 	}
 	return list
 }
+
+var errEverybody = errors.New("is everybody")
 
 // parseNetwork reads an address or a network in CIDR notation.
 func parseNetwork(text string) (netip.Prefix, error) {
@@ -46,7 +50,7 @@ func parseNetwork(text string) (netip.Prefix, error) {
 	case n.Masked() != n:
 		return netip.Prefix{}, fmt.Errorf("%s has bits behind its prefix; the network is %s", text, n.Masked())
 	case n.Bits() == 0:
-		return netip.Prefix{}, fmt.Errorf("%s is everybody", text)
+		return netip.Prefix{}, fmt.Errorf("%s %w", text, errEverybody)
 	case n.Addr().Is4In6():
 		return netip.Prefix{}, fmt.Errorf("%s is of IPv4; write it as such", text)
 	}

@@ -13,7 +13,7 @@ type mtls struct {
 	names []string
 }
 
-func newMTLS(o *MTLS) scheme { return &mtls{names: o.Names} }
+func newMTLS(_ string, o *MTLS) scheme { return &mtls{names: o.Names} }
 
 func (s *mtls) verify(r *http.Request, _ []byte, _ time.Time) error {
 	switch {

@@ -22,6 +22,10 @@ type standard struct {
 	tolerance time.Duration
 }
 
+func newStandardWebhooks(path string, o *Timed) scheme {
+	return newStandard(path+".secret", o.Secret, o.Tolerance)
+}
+
 func newStandard(path string, values []secret.Value, d adapters.Duration) *standard {
 	return &standard{newKeys(path, values), tolerance(d)}
 }

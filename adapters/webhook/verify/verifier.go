@@ -1,8 +1,6 @@
 package verify
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,7 +14,6 @@ type Verifier struct {
 	schemes   []named
 	status    int      // of all refusals, lest it tells what was wrong
 	challenge []string // likewise
-	mtls      bool
 	now       func() time.Time
 }
 
@@ -51,32 +48,15 @@ func (nobody) verify(*http.Request, []byte, time.Time) error { return refuse("no
 // New returns the verifier of options that Check has nothing against. It does no
 // I/O.
 func New(o *Options) *Verifier {
-	v := &Verifier{status: http.StatusForbidden, mtls: o.MTLS != nil, now: time.Now}
-	bodiless := true
-	add := func(key string, set bool, open func(path string) scheme) {
-		if set {
-			v.schemes = append(v.schemes, named{key, bodiless, open("verify." + key)})
+	v := &Verifier{status: http.StatusForbidden, now: time.Now}
+	for _, k := range o.kinds() {
+		if k.set {
+			v.schemes = append(v.schemes, named{k.key, k.role == bodiless, k.open("verify." + k.key)})
 		}
 	}
-	// What costs least comes first.
-	add("ip", o.IP != nil, func(string) scheme { return newIP(o.IP) })
-	add("mtls", o.MTLS != nil, func(string) scheme { return newMTLS(o.MTLS) })
-	add("bearer", len(o.Bearer) > 0, func(path string) scheme { return newBearer(path, o.Bearer) })
-	add("basic", len(o.Basic) > 0, func(path string) scheme { return newBasic(path, o.Basic) })
-	bodiless = false
-	add("github", o.GitHub != nil, func(path string) scheme { return newGitHub(path, o.GitHub) })
-	add("gitlab", o.GitLab != nil, func(path string) scheme { return newGitLab(path, o.GitLab) })
-	add("stripe", o.Stripe != nil, func(path string) scheme { return newStripe(path, o.Stripe) })
-	add("slack", o.Slack != nil, func(path string) scheme { return newSlack(path, o.Slack) })
-	add("standard_webhooks", o.StandardWebhooks != nil, func(path string) scheme {
-		return newStandard(path+".secret", o.StandardWebhooks.Secret, o.StandardWebhooks.Tolerance)
-	})
-	add("shopify", o.Shopify != nil, func(path string) scheme { return newShopify(path, o.Shopify) })
-	add("twilio", o.Twilio != nil, func(path string) scheme { return newTwilio(path, o.Twilio) })
-	add("bitbucket", o.Bitbucket != nil, func(path string) scheme { return newBitbucket(path, o.Bitbucket) })
-	add("gitea", o.Gitea != nil, func(path string) scheme { return newGitea(path, o.Gitea) })
-	add("hmac", o.HMAC != nil, func(path string) scheme { return newGeneric(path, o.HMAC) })
-	add("none", len(v.schemes) == 0 && !o.None, func(string) scheme { return nobody{} })
+	if len(v.schemes) == 0 && !o.None {
+		v.schemes = []named{{key: "none", scheme: nobody{}}}
+	}
 	switch { // RFC 9110, section 15.5.2: a 401 has a challenge
 	case len(o.Bearer) > 0:
 		v.status, v.challenge = http.StatusUnauthorized, []string{"Bearer"}
@@ -85,10 +65,6 @@ func New(o *Options) *Verifier {
 	}
 	return v
 }
-
-// NeedsTLS reports whether requests have to come with a client's certificate,
-// so that they can only come in where the listener asks for one.
-func (v *Verifier) NeedsTLS() bool { return v.mtls }
 
 // Admit is Verify as far as that takes no body, so that nobody has to wait for
 // one that a stranger sends.
@@ -148,7 +124,7 @@ type Facts struct {
 	Type string
 
 	// ID tells deliveries apart: it is the same for one that is sent again. It
-	// has at most [adapters.MaxID] bytes; longer ones are hashed. Empty: none.
+	// is one of [adapters.BoundID]. Empty: none.
 	ID string
 
 	// Answer, if not nil, is what the sender wants to be answered, with status
@@ -166,20 +142,11 @@ func (v *Verifier) Facts(r *http.Request, body []byte) Facts {
 			all.Type = f.Type
 		}
 		if all.ID == "" {
-			all.ID = bounded(f.ID)
+			all.ID = adapters.BoundID(f.ID)
 		}
 		if all.Answer == nil {
 			all.Answer, all.AnswerType = f.Answer, f.AnswerType
 		}
 	}
 	return all
-}
-
-// bounded returns an id that is short enough, and the same for the same id.
-func bounded(id string) string {
-	if len(id) <= adapters.MaxID {
-		return id
-	}
-	sum := sha256.Sum256([]byte(id))
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
