@@ -55,10 +55,14 @@ func TestDemoOrders(t *testing.T) {
 	page := b.open(t, s.url)
 
 	awaitText(t, patience, page, "#orders-state", "live")
-	before := text(t, page, "#orders-rows")
+	var before string
+	wait(t, "orders", func() (any, bool) {
+		before = text(t, page, "#orders-rows")
+		return before, before != ""
+	})
 	wait(t, "other orders", func() (any, bool) {
 		now := text(t, page, "#orders-rows")
-		return now, now != before && before != ""
+		return now, now != before
 	})
 	awaitText(t, patience, page, "#viewers", "1")
 	if got := rows(t, page, `[data-stream="/api/orders"]`); got < 2 {

@@ -120,17 +120,17 @@ final class Producing {
                 room.acquire();
                 long number = n;
                 producer.send(record(n), (at, e) -> {
-                    room.release();
                     (e == null ? stored : failed).incrementAndGet();
-                    if (quiet) {
-                        return;
-                    }
                     try {
-                        session.ack(e == null
-                            ? new Numbered(number, at.partition(), at.offset(), null)
-                            : new Numbered(number, -1, -1, e.toString()));
+                        if (!quiet) {
+                            session.ack(e == null
+                                ? new Numbered(number, at.partition(), at.offset(), null)
+                                : new Numbered(number, -1, -1, e.toString()));
+                        }
                     } catch (IOException gone) {
                         stop.release();
+                    } finally {
+                        room.release(); // what is counted in the end is told then
                     }
                 });
             }
