@@ -53,8 +53,7 @@ func (c *client) replay(ctx context.Context) departure {
 			c.lose()
 			return ""
 		default:
-			c.log.Warn().Err(end).Msg("replay failed")
-			return leftReplay
+			return c.unreplayed(end)
 		}
 	}
 }
@@ -78,7 +77,15 @@ func (c *client) replayState(ctx context.Context) departure {
 	case end == nil:
 		return c.end()
 	}
-	c.log.Warn().Err(end).Msg("replay of the state failed")
+	return c.unreplayed(end)
+}
+
+// unreplayed has a client try again whose replay has failed with err. If the
+// source is stale it is told so, since it may come back many times before it
+// gets to where that is said.
+func (c *client) unreplayed(err error) departure {
+	c.endpoint.sampled.Warn().Err(err).Msg("replay failed")
+	c.tell(sourceStale)
 	return leftReplay
 }
 

@@ -147,6 +147,7 @@ func TestReplayThatFailsIsTriedAgain(t *testing.T) {
 		if !c.ended() {
 			t.Fatal("the client waits for a replay that failed")
 		}
+		c.wants(`r.0.1 stream.stale {"since":…`)
 		if got := retryLines(c.bytes()); len(got) != 2 {
 			t.Errorf("retry: got %v, want one at the start and one at the end", got)
 		}
