@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -37,6 +38,9 @@ func waitFor(tb testing.TB, most time.Duration, what string, probe func() (got a
 	}
 }
 
+// handedOut are the ports that freePort has returned.
+var handedOut sync.Map
+
 // freePort returns a loopback TCP port that nobody listens on. It is below
 // the range that Linux takes ports of outgoing connections from, so that a
 // server can be stopped and started again on it while its clients reconnect.
@@ -44,6 +48,9 @@ func freePort(tb testing.TB) int {
 	tb.Helper()
 	for range 100 {
 		port := 10_000 + rand.IntN(22_000)
+		if _, taken := handedOut.LoadOrStore(port, true); taken {
+			continue // whoever has it may be slow to listen
+		}
 		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err != nil {
 			continue
