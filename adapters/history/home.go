@@ -25,6 +25,7 @@ type home struct {
 	server  *embedded.Server // nil: it runs elsewhere
 	leave   func()           // gives server up
 	client  *nats.Client
+	look    time.Duration // how often a writer looks whether the state is still there
 
 	// turn is taken by who uses what follows, which may take a while.
 	turn   chan struct{}
@@ -33,7 +34,7 @@ type home struct {
 }
 
 func newHome(o *Options, servers *shared.Pool[*embedded.Server], log zerolog.Logger) *home {
-	h := &home{options: o, holder: rand.Text(), turn: make(chan struct{}, 1)}
+	h := &home{options: o, holder: rand.Text(), look: lookInterval, turn: make(chan struct{}, 1)}
 	client := o.client()
 	if !o.external() {
 		h.server, h.leave = servers.Join(

@@ -198,8 +198,11 @@ func TestServed(t *testing.T) {
 		dir := t.TempDir()
 		p := serve(t, dir, since)
 		send(p)
-		time.Sleep(2 * time.Millisecond) // what "since" counts in
-		then := time.Now()
+		sent, then := time.Now(), time.Time{}
+		await(t, "a millisecond, which since counts in", func() bool {
+			then = time.Now()
+			return then.UnixMilli() > sent.UnixMilli()
+		})
 		p.post("/in", `{"n":"later"}`)
 		p.stop()
 		p = serve(t, dir, since)

@@ -114,7 +114,13 @@ func TestStateMidChange(t *testing.T) {
 	srv := startServer(t)
 	up := newUpstream(adapters.Capabilities{Positions: true, Stateful: true})
 	few := func(k *adapters.Keep) { k.Events = 5 }
-	run := start(t, open(t, newReplica(t, srv).keep(up, few)), "")
+	s := open(t, newReplica(t, srv).keep(up, few))
+	h, err := s.(*source).factory.home()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.look = 0 // with each message
+	run := start(t, s, "")
 	send := func(e adapters.Event) {
 		t.Helper()
 		if err := up.send(t, e); err != nil {
@@ -123,7 +129,6 @@ func TestStateMidChange(t *testing.T) {
 	}
 	send(adapters.NewState("0", "snapshot", []byte("old")))
 	run.want("old")
-	time.Sleep(lookInterval) // so that it is looked whether the state is there
 	for i := range 9 {
 		send(adapters.Event{Position: adapters.Position(fmt.Sprint("1.", i)), Type: "step", Data: fmt.Append(nil, i)})
 	}

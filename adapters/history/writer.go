@@ -143,7 +143,7 @@ const lookInterval = 2 * time.Second
 // with everything that the inner source says, which is often enough: an inner
 // source that is well says so from time to time.
 func (w *writer) keepState(ctx context.Context) error {
-	if w.partial || w.whole == nil || w.whole.Gone || time.Since(w.looked) < lookInterval {
+	if w.partial || w.whole == nil || w.whole.Gone || time.Since(w.looked) < w.run.home.look {
 		return nil
 	}
 	request, cancel := context.WithTimeout(ctx, w.run.timeout())
