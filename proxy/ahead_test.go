@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,4 +82,54 @@ type receiverOf struct {
 func (r *receiverOf) Receive(context.Context, []adapters.Event) error {
 	r.calls++
 	return nil
+}
+
+// A client whose private run has nothing more to deliver goes over to the feed
+// as soon as that gets to its place, although nothing happens then.
+func TestFeedComesToTheClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		late := new(lateSource)
+		w := newWorld(t)
+		w.registry = adapters.NewRegistry(adapters.New("late",
+			func() struct{} { return struct{}{} },
+			func(struct{}, adapters.Route) (adapters.Factory, error) { return late, nil }))
+		w.boot(`routes: [{path: /late, late: {}}]`)
+		c := w.connect("/late", "Last-Event-ID: 5")
+		after(time.Second / 2)
+		if got := late.running.Load(); got != 2 {
+			t.Errorf("got %d sources running while the shared one is late, want 2", got)
+		}
+		after(time.Second)
+		if got := late.running.Load(); got != 1 {
+			t.Errorf("got %d sources running once it is there, want 1", got)
+		}
+		c.wants()
+		c.drop()
+		w.shutdown()
+	})
+}
+
+// A lateSource has nothing to deliver. Its shared Run says so after a second,
+// private ones at once.
+type lateSource struct{ running atomic.Int64 }
+
+func (*lateSource) Capabilities() adapters.Capabilities {
+	return adapters.Capabilities{Positions: true, Replayable: true, Compare: func(a, b adapters.Position) (int, bool) {
+		return cmp.Compare(a, b), true
+	}}
+}
+
+func (s *lateSource) Open(adapters.Vars, adapters.Env) (adapters.Source, error) { return s, nil }
+
+func (s *lateSource) Run(ctx context.Context, at adapters.Position, emit func(adapters.Event) error) error {
+	s.running.Add(1)
+	defer s.running.Add(-1)
+	if at == "" && !adapters.Pause(ctx, time.Second) {
+		return ctx.Err()
+	}
+	if err := emit(adapters.Event{Live: true, Position: "5"}); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return ctx.Err()
 }

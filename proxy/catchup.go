@@ -33,6 +33,11 @@ type catchupItem struct {
 	live  bool   // the upstream has no more up to there
 }
 
+// isNothing reports whether there was no item.
+func (i *catchupItem) isNothing() bool {
+	return i.at == "" && i.entry.Block == nil && i.entry.Gap == nil && !i.live
+}
+
 // catchupBuffer is how many events a private run may be ahead of its client.
 const catchupBuffer = 64
 

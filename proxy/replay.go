@@ -116,15 +116,28 @@ func (c *client) replayFrom(ctx context.Context, id string) (why departure, end 
 func (c *client) follow(ctx context.Context, l leg, take func(catchupItem) (joined bool)) (why departure, end error) {
 	run := c.catchUp(ctx, l)
 	defer run.stop()
+	var at catchupItem // where the run waits for more, if it does: the feed may yet come there
 	for {
 		if c.out.flush() != nil {
 			return c.out.reason(), nil
 		}
-		item, more, why := c.wait(ctx, nil, run.items)
+		var changed <-chan struct{}
+		if at.live {
+			cursor := c.feed.Live()
+			_, changed, _ = c.feed.Read(&cursor, nil) // before the look, so that nothing is missed
+			if take(at) {
+				return "", errJoined
+			}
+		}
+		item, more, why := c.wait(ctx, changed, run.items)
+		if item.isNothing() && more {
+			continue
+		}
 		for n := 0; more && why == ""; n++ {
 			if take(item) {
 				return "", errJoined
 			}
+			at = item
 			if n == batchSize || len(run.items) == 0 {
 				break
 			}
