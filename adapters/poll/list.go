@@ -34,6 +34,7 @@ type listSource struct {
 	memory memory
 	recent look
 	owner  *listRun          // the one whose polls are paced by what the API says; nil: the next one that asks
+	primes int               // how many prime runs there are
 	left   adapters.Position // where the newest prime run has left off; see listRun.prime
 	front  string            // the cursor that its polls have come to
 	stale  bool              // the last request has failed: recent says nothing of now
@@ -49,12 +50,22 @@ type look struct {
 	more  bool   // and there is more there
 	cut   bool   // pages were left out that the run which asked had no need of
 	same  bool   // it is what was answered before
-	ahead bool   // it shows what comes after all that was seen before
 	items []listed
+	order order // of the items, next to those that are remembered
 	first answer
 
 	validators validators // of the answer, if they hold for all of it
 }
+
+// An order tells which items of an answer come after those that are
+// remembered. Only these may be remembered in turn.
+type order int
+
+const (
+	unrelated   order = iota // there is no telling
+	overlapping              // what follows the newest that is remembered, which is among them
+	contiguous               // all that aren't remembered
+)
 
 // reaches reports whether what was answered goes back to place at, so that
 // nothing that follows it is missing.
@@ -74,6 +85,7 @@ func newListSource(p *poller) *listSource {
 		turn:    make(chan struct{}, 1),
 		changed: make(chan struct{}),
 		memory:  newMemory(p.options.Items.Remember),
+		front:   p.target.cursor,
 	}
 	s.aside.poller, s.aside.turn = p.another(), make(chan struct{}, 1)
 	return s
@@ -84,7 +96,8 @@ func (s *listSource) origin() place { return place{cursor: s.target.cursor, all:
 
 // Run implements [adapters.Source].
 func (s *listSource) Run(ctx context.Context, after adapters.Position, emit func(adapters.Event) error) error {
-	r := &listRun{listSource: s, id: after, at: s.origin(), prime: s.isPrime(after)}
+	r := &listRun{listSource: s, id: after, at: s.origin(), prime: s.enter(after)}
+	defer r.leave()
 	if after != "" {
 		at, ok := parsePlace(after)
 		if !ok {
@@ -92,7 +105,6 @@ func (s *listSource) Run(ctx context.Context, after adapters.Position, emit func
 		}
 		r.at, r.begun = at, true
 	}
-	defer r.leave()
 	for {
 		events, live, err := r.step(ctx)
 		r.disown() // whoever takes long to emit holds up nobody
@@ -164,7 +176,7 @@ func (r *listRun) step(ctx context.Context) (events []adapters.Event, live bool,
 	}
 	silent := r.silent()
 	incremental := r.code.cursor != nil
-	older := r.memory.older(r.at, news, found.ahead)
+	older := r.memory.older(r.at, news, found.order)
 	for i := range news {
 		it := &news[i]
 		at := place{cursor: r.at.cursor, mark: it.mark}
@@ -281,7 +293,6 @@ func (r *listRun) renew(ctx context.Context) error {
 	due := owner && p.isDue()
 	r.known.Lock()
 	usable, shared := r.usable(), r.shared()
-	ahead := owner || r.at.cursor == r.front
 	soon := r.hurry || r.behind()
 	q := question{cursor: r.at.cursor, extra: !due}
 	if shared {
@@ -320,7 +331,7 @@ func (r *listRun) renew(ctx context.Context) error {
 		r.stale = r.stale || ctx.Err() == nil
 		return err
 	}
-	l.cut, l.ahead = cut, ahead
+	l.cut = cut
 	r.learn(l, shared)
 	return nil
 }
@@ -354,12 +365,29 @@ func (r *listRun) learn(l look, shared bool) {
 		first := l.first
 		l = r.recent
 		l.first = first
-	} else if l.ahead {
+	} else if l.order = r.order(&l); l.order != unrelated {
 		r.front = l.next
 	}
 	r.stale, l.n = false, n
 	r.recent = l
 	r.change()
+}
+
+// order tells how an answer stands to what is remembered. Where there is no
+// telling a prime run, or one without any, begins the memory anew. Others
+// don't: what clients come back to doesn't decide what is old. The caller holds
+// known.
+func (r *listRun) order(l *look) order {
+	switch {
+	case l.asked == r.front:
+		return contiguous
+	case r.memory.endsIn(l.items):
+		return overlapping
+	case (r.prime || r.primes == 0) && len(l.items) > 0:
+		r.memory = newMemory(r.options.Items.Remember)
+		return contiguous
+	}
+	return unrelated
 }
 
 // list returns the items of a document, the oldest first and each once.
@@ -390,21 +418,25 @@ func (r *listRun) behind() bool {
 	return r.recent.n > 0 && r.at.cursor != r.front && r.apart < apartOfRun && (r.seen == 0 || r.fed)
 }
 
-// isPrime reports whether a Run from a position is one that delivers for all:
-// the first, or the one that goes on where that has failed.
-func (s *listSource) isPrime(after adapters.Position) bool {
+// enter reports whether a Run from a position is a prime one, which delivers
+// for all: the first, or the one that goes on where that has failed.
+func (s *listSource) enter(after adapters.Position) (prime bool) {
 	s.known.Lock()
 	defer s.known.Unlock()
-	return after == "" || after == s.left
+	if prime = after == "" || after == s.left; prime {
+		s.primes++
+	}
+	return prime
 }
 
-// leave notes where a prime run has left off.
+// leave undoes enter, and notes where a prime run has left off.
 func (r *listRun) leave() {
 	r.disown()
 	r.known.Lock()
 	defer r.known.Unlock()
 	if r.prime {
 		r.left = r.id
+		r.primes--
 	}
 }
 

@@ -224,3 +224,40 @@ func TestListFailure(t *testing.T) {
 		}
 	})
 }
+
+// TestListOlderFirst: what a Run finds that is far behind the others, and
+// happens to ask while they are busy delivering, doesn't come to stand behind
+// what they have seen. If it did, the rest would look old to it.
+func TestListOlderFirst(t *testing.T) {
+	for name, before := range map[string]bool{"while the others deliver": false, "before the others": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var total atomic.Int64
+				total.Store(20)
+				s := newList(since(&total), withCursor)
+				old := place{cursor: "10", mark: markOf("10"), all: true}.position()
+				if before {
+					take(t, s, old, 1)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				defer cancel()
+				s.Run(ctx, "", func(adapters.Event) error {
+					got, err := follow(t, s, old, 500*time.Millisecond)
+					if want := numbered(11, 20); data(got) != want {
+						t.Errorf("got %s, %v, want %s", data(got), err, want)
+					}
+					cancel()
+					return nil
+				})
+				inBackground(t, s)
+				total.Store(21)
+				for _, after := range []int{10, 12, 16, 18, 20} {
+					pos := place{cursor: strconv.Itoa(after), mark: markOf(strconv.Itoa(after)), all: true}.position()
+					if got, err := follow(t, s, pos, 2500*time.Millisecond); data(got) != numbered(after+1, 21) {
+						t.Errorf("after %d: got %s, %v, want %s", after, data(got), err, numbered(after+1, 21))
+					}
+				}
+			})
+		})
+	}
+}

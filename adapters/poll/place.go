@@ -134,14 +134,21 @@ func (m *memory) news(at place, items []listed) ([]listed, bool) {
 	return slices.DeleteFunc(slices.Clone(items[from+1:]), before), true
 }
 
-// older returns how many of the news of the place at are older than what is
-// remembered, or may be, as ahead tells. They must not come to stand behind it.
-func (m *memory) older(at place, news []listed, ahead bool) (n int) {
-	if _, known := m.known[at.mark]; known {
-		return 0
-	}
-	if !ahead {
+// endsIn reports whether the newest that is remembered is among the items.
+func (m *memory) endsIn(items []listed) bool {
+	return len(m.order) > 0 && slices.ContainsFunc(items, func(it listed) bool { return it.mark == m.order[len(m.order)-1] })
+}
+
+// older returns how many of the news of the place at, in an answer of a
+// certain order, are older than what is remembered, or may be. They must not
+// come to stand behind it.
+func (m *memory) older(at place, news []listed, of order) (n int) {
+	_, known := m.known[at.mark]
+	switch {
+	case of == unrelated:
 		return len(news)
+	case of == contiguous && known:
+		return 0
 	}
 	for i, it := range news {
 		if _, old := m.known[it.mark]; old {
