@@ -148,7 +148,13 @@ func TestNoAnswer(t *testing.T) {
 	run := start(t, s, "")
 	run.awaitLive()
 	name := streamName("sidestream", "/test")
-	if err := srv.js().DeleteStream(t.Context(), name); err != nil {
+	stream, err := srv.js().Stream(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := stream.CachedInfo().Config
+	elsewhere.Subjects = []string{name + ".elsewhere"}
+	if _, err := srv.js().UpdateStream(t.Context(), elsewhere); err != nil {
 		t.Fatal(err)
 	}
 	nc, err := natsgo.Connect(srv.URL().String())
