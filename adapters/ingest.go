@@ -37,7 +37,9 @@ type Ingester interface {
 	Ingest() Ingest
 
 	// ServeIngest answers a request that has come in. The values of the
-	// path's variables are those of [http.Request.PathValue]. It calls
+	// path's variables are those of [http.Request.PathValue], and its
+	// RemoteAddr is for [ParseAddress]: where it comes from, also behind
+	// proxies that the table trusts. It calls
 	// receive once it knows that the request is what it claims to be, at most
 	// once. The request's context has the route's logger (see zerolog.Ctx).
 	ServeIngest(w http.ResponseWriter, r *http.Request, receive ReceiveFunc)

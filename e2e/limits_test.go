@@ -22,6 +22,7 @@ func TestMoreClientsThanAllowed(t *testing.T) {
 	for name, table := range map[string]string{
 		"of the route":  "limits: {retry: 20s}\ndefaults: {max_clients: %d}\n",
 		"of the server": "limits: {retry: 20s, clients: %d}\n",
+		"of an address": "limits: {retry: 20s, clients_per_address: %d}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, fmt.Sprintf(table+"upstream: %s\nroutes: [{path: /doc.json, poll: {every: 50ms}, retry: 1s}]\n", room, n.url))

@@ -103,7 +103,8 @@ func TestPassThroughTargets(t *testing.T) {
 }
 
 // Headers of the connection stay on it, the others pass in both directions,
-// and X-Forwarded-* tell the application who asks.
+// and X-Forwarded-* tell the application who asks, which isn't what clients
+// write there.
 func TestPassThroughHeaders(t *testing.T) {
 	seen := make(chan *http.Request, 1)
 	direct := app(t, func(w http.ResponseWriter, r *http.Request) {
@@ -122,16 +123,20 @@ func TestPassThroughHeaders(t *testing.T) {
 
 	const request = "GET /a HTTP/1.1\r\nHost: app.example:81\r\nConnection: close, X-Drop\r\nX-Drop: 1\r\nKeep-Alive: 5\r\n" +
 		"Proxy-Connection: keep-alive\r\nTE: gzip\r\nX-Keep: 1\r\nX-Keep: 2\r\nCookie: c=d\r\nAuthorization: Bearer x\r\n" +
-		"X-Forwarded-For: 192.0.2.1\r\n%s\r\n"
-	resp, _ := send(t, s.url, fmt.Sprintf(request, ""))
+		"X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: shop.example\r\nX-Forwarded-Proto: https\r\nForwarded: for=192.0.2.1\r\n" +
+		"X-Real-IP: 192.0.2.1\r\nX_Forwarded_For: 192.0.2.1\r\n\r\n"
+	resp, _ := send(t, s.url, request)
 	in := <-seen
 	for name, want := range map[string][]string{
 		"X-Keep":            {"1", "2"},
 		"Cookie":            {"c=d"},
 		"Authorization":     {"Bearer x"},
-		"X-Forwarded-For":   {"192.0.2.1, 127.0.0.1"},
+		"X-Forwarded-For":   {"127.0.0.1"},
 		"X-Forwarded-Host":  {"app.example:81"},
 		"X-Forwarded-Proto": {"http"},
+		"Forwarded":         nil,
+		"X-Real-Ip":         nil,
+		"X_forwarded_for":   nil,
 		"X-Drop":            nil,
 		"Keep-Alive":        nil,
 		"Proxy-Connection":  nil,
@@ -164,14 +169,6 @@ func TestPassThroughHeaders(t *testing.T) {
 		if got := resp.Header.Values(name); !slices.Equal(got, want) {
 			t.Errorf("the client got %s: %q, want %q", name, got, want)
 		}
-	}
-
-	// A proxy in front has said already how it was reached.
-	send(t, s.url, fmt.Sprintf(request, "X-Forwarded-Host: shop.example\r\nX-Forwarded-Proto: https\r\n"))
-	in = <-seen
-	got := []string{in.Header.Get("X-Forwarded-Host"), in.Header.Get("X-Forwarded-Proto")}
-	if want := []string{"shop.example", "https"}; !slices.Equal(got, want) {
-		t.Errorf("the application got X-Forwarded-Host and -Proto %q, want %q", got, want)
 	}
 }
 

@@ -20,6 +20,7 @@ type Config struct {
 	Drain    Drain
 	Routes   []*Route
 
+	trusted    trust
 	referenced []string // what the table's references stand for
 }
 
@@ -36,6 +37,15 @@ type file struct {
 	// Upstream is the URL of the application behind: requests that no route
 	// takes pass through to it. Default: none; they are answered 404.
 	Upstream string `yaml:"upstream"`
+
+	// TrustedProxies are the addresses and networks of proxies in front: of
+	// what comes from them, X-Forwarded-For says who the client is (read from
+	// the right, the first address that isn't one of them), and X-Forwarded-*,
+	// Forwarded and X-Real-IP pass through. From others these headers are
+	// dropped. "private" stands for loopback and link-local addresses and
+	// those of RFC 1918 and RFC 4193, "unix" for whoever connects to a Unix
+	// socket. Default: none.
+	TrustedProxies []string `yaml:"trusted_proxies"`
 
 	Limits   Limits   `yaml:"limits"`
 	Drain    Drain    `yaml:"drain"`
@@ -75,6 +85,12 @@ type Limits struct {
 	Streams     int           `yaml:"streams"`      // open streams; default 10000
 	Catchups    int           `yaml:"catchups"`     // private replays under way; default 100
 	HeaderBytes adapters.Size `yaml:"header_bytes"` // a request's headers; default 64KiB
+
+	// ClientsPerAddress is how many clients may be connected from one address,
+	// or, with IPv6, from one network of 64 bits. All that come through a
+	// proxy which isn't in trusted_proxies have its address; who comes by a
+	// Unix socket has none. Default 0: no bound of its own.
+	ClientsPerAddress int `yaml:"clients_per_address"`
 
 	// Ingest is how many requests that bring events may be under way; more
 	// are answered 503. Default 1000. IngestTimeout bounds each of them, from

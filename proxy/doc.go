@@ -15,6 +15,14 @@
 // by those with the same ones. Where it asks for a source that runs always,
 // the route's one stream is open for as long as the route is served.
 //
+// # Where requests come from
+//
+// Before anything else looks at a request it is made to say where it comes
+// from: its RemoteAddr is the client's address, and X-Forwarded-For the way from
+// there, as far as the proxies on it are those that the table trusts. What
+// others say of it is dropped. Logs, bounds, adapters and applications go by
+// that alone.
+//
 // # How events are brought
 //
 // Where an adapter takes requests that bring events, those of the path and

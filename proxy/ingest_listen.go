@@ -50,7 +50,9 @@ type IngestListener struct {
 // ingestServer returns the server for what comes in at a listener.
 func (s *Server) ingestServer(at ingestAddress) *http.Server {
 	srv := s.httpServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.table.Load().serveIngest(at, w, r)
+		t := s.table.Load()
+		t.settle(r, &s.log)
+		t.serveIngest(at, w, r)
 	}))
 	if at.secure {
 		srv.Protocols.SetHTTP2(true)

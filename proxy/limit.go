@@ -2,7 +2,11 @@ package proxy
 
 import (
 	"errors"
+	"net/netip"
+	"sync"
 	"sync/atomic"
+
+	"sidestream/adapters"
 )
 
 // errNoRoom says that a bound is reached, which passes by itself.
@@ -25,3 +29,49 @@ func (l *limit) take() bool {
 func (l *limit) full() bool { return l.have.Load() >= l.most.Load() }
 
 func (l *limit) give() { l.have.Add(-1) }
+
+// addressLimit counts clients by their addresses. What it keeps is bounded by
+// how many clients there are.
+type addressLimit struct {
+	most atomic.Int64 // of each address; 0: no bound
+
+	mu   sync.Mutex
+	have map[netip.Addr]int // none of which is 0; guarded by mu
+}
+
+// take counts a client in, if there is room for it.
+func (l *addressLimit) take(a netip.Addr) bool {
+	if !a.IsValid() {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if most := l.most.Load(); most > 0 && int64(l.have[a]) >= most {
+		return false
+	}
+	l.have[a]++ // without a bound too, as there may be one after a reload
+	return true
+}
+
+// give undoes take.
+func (l *addressLimit) give(a netip.Addr) {
+	if !a.IsValid() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.have[a]--; l.have[a] == 0 {
+		delete(l.have, a)
+	}
+}
+
+// addressOf returns by what the clients of an address are counted: the address,
+// or the first of its network of 64 bits, all of which one host may have
+// (RFC 4291 section 2.5.4). It isn't valid for a client without one.
+func addressOf(remoteAddr string) netip.Addr {
+	a, _ := adapters.ParseAddress(remoteAddr)
+	if n, err := a.Prefix(64); err == nil { // not of IPv4
+		return n.Addr()
+	}
+	return a
+}

@@ -19,22 +19,27 @@ func turnedAway(t *testing.T, c *connection, atLeast, atMost int) {
 	if len(got) != 1 || got[0] < atLeast || got[0] > atMost {
 		t.Errorf("retry: got %v, want one of %d to %d", got, atLeast, atMost)
 	}
+	if typ := c.resp.Header.Get("Content-Type"); typ != eventStreamType {
+		t.Errorf("Content-Type: got %q, want %q", typ, eventStreamType)
+	}
 }
 
 func TestLimits(t *testing.T) {
 	for _, tt := range []struct{ name, table string }{
 		{"clients of the route", `routes: [{path: "/{x}", log: {name: p}, max_clients: 2}]`},
-		{"clients in all", `{limits: {clients: 2}, routes: [{path: "/{x}", log: {name: p}}]}`},
+		{"clients in all", `limits: {clients: 2}, routes: [{path: "/{x}", log: {name: p}}]`},
+		{"clients of an address", `limits: {clients_per_address: 2}, routes: [{path: "/{x}", log: {name: p}}]`},
 		{"streams of the route", `routes: [{path: "/{x}", log: {name: p}, max_streams: 2}]`},
-		{"streams in all", `{limits: {streams: 2}, routes: [{path: "/{x}", log: {name: p}}]}`},
+		{"streams in all", `limits: {streams: 2}, routes: [{path: "/{x}", log: {name: p}}]`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			inWorld(t, tt.table, func(w *world) {
-				a, b := w.connect("/a"), w.connect("/b")
-				turnedAway(t, w.connect("/c"), 15000, 30000)
+			inWorld(t, "{trusted_proxies: [unix], "+tt.table+"}", func(w *world) {
+				connect := func(path string) *connection { return w.connect(path, "X-Forwarded-For: 192.0.2.1") }
+				a, b := connect("/a"), connect("/b")
+				turnedAway(t, connect("/c"), 15000, 30000)
 				a.drop()
 				after(time.Minute)
-				c := w.connect("/c")
+				c := connect("/c")
 				if c.ended() {
 					t.Error("there is room again, but the client was turned away")
 				}
@@ -46,6 +51,56 @@ func TestLimits(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Clients are counted by the addresses that they come from: with IPv6 by
+// networks of 64 bits, and without one not at all. Nothing is kept of those
+// who have left.
+func TestClientsPerAddress(t *testing.T) {
+	const table = `{trusted_proxies: [unix], limits: {clients_per_address: 1}, routes: [{path: /p, log: {name: p}}]}`
+	inWorld(t, table, func(w *world) {
+		connections := map[string]*connection{}
+		for _, tt := range []struct {
+			from string
+			room bool
+		}{
+			{"192.0.2.1", true},
+			{"192.0.2.1:4711", false},
+			{"::ffff:192.0.2.1", false},
+			{"192.0.2.2", true},
+			{"2001:db8:0:1::1", true},
+			{"2001:db8:0:1:ffff:ffff:ffff:ffff", false},
+			{"2001:db8:0:2::1", true},
+		} {
+			c := w.connect("/p", "X-Forwarded-For: "+tt.from)
+			if got := !c.ended(); got != tt.room {
+				t.Errorf("from %s: got room %v, want %v", tt.from, got, tt.room)
+			}
+			if tt.room {
+				connections[tt.from] = c
+			}
+		}
+		connections["none"], connections["none either"] = w.connect("/p"), w.connect("/p")
+
+		// Who is there already counts after a reload, too.
+		w.server.Reload(w.parse(strings.Replace(table, "address: 1", "address: 0", 1)))
+		connections["without a bound"] = w.connect("/p", "X-Forwarded-For: 192.0.2.1")
+		w.server.Reload(w.parse(strings.Replace(table, "address: 1", "address: 2", 1)))
+		turnedAway(t, w.connect("/p", "X-Forwarded-For: 192.0.2.1"), 15000, 30000)
+
+		for from, c := range connections {
+			if c.ended() {
+				t.Errorf("%s: got its stream ended, want it open", from)
+			}
+			c.drop()
+		}
+		if got := len(w.server.perAddr.have); got != 0 {
+			t.Errorf("addresses that are kept: got %d, want none", got)
+		}
+		if got := w.metric(`sidestream_disconnects_total{reason="no_room",route="/p"}`); got != "4" {
+			t.Errorf("counted: got %s, want 4", got)
+		}
+	})
 }
 
 // R9: whatever clients do, nothing is left of them.

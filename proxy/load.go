@@ -42,6 +42,7 @@ func Parse(name string, data []byte, known *adapters.Registry, refs strictyaml.R
 	if len(f.Listen) == 0 {
 		doc.Errorf(strictyaml.Find(doc.Root, "listen"), "listen", "names no address; one such as :8080 is needed")
 	}
+	cfg.trusted = l.trust(f.TrustedProxies)
 	l.limits(f.Limits)
 	l.defaults(f.Defaults)
 	l.history(f.History)
@@ -99,6 +100,10 @@ func (l *loader) limits(limits Limits) {
 			path := "limits." + f.name
 			l.doc.Errorf(strictyaml.Find(l.doc.Root, path), path, "must be more than 0")
 		}
+	}
+	if limits.ClientsPerAddress < 0 {
+		const path = "limits.clients_per_address"
+		l.doc.Errorf(strictyaml.Find(l.doc.Root, path), path, "must be 0, for no bound, or more")
 	}
 }
 

@@ -93,17 +93,15 @@ func keepTarget(r *httputil.ProxyRequest, upstream *url.URL) {
 	}
 }
 
-// forwardedHeaders adds this hop to X-Forwarded-For, and sets -Host and
-// -Proto unless a proxy in front has done so.
+// forwardedHeaders passes on where the request comes from, which has been
+// settled, and sets X-Forwarded-Host and -Proto unless a proxy in front has
+// done so.
 func forwardedHeaders(r *httputil.ProxyRequest) {
-	r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
 	r.SetXForwarded()
-	for _, name := range []string{"X-Forwarded-Host", "X-Forwarded-Proto"} {
+	r.Out.Header.Del("X-Forwarded-For")
+	for _, name := range []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded"} {
 		if values := r.In.Header.Values(name); len(values) > 0 {
 			r.Out.Header[name] = values
 		}
-	}
-	if f := r.In.Header.Values("Forwarded"); len(f) > 0 {
-		r.Out.Header["Forwarded"] = f
 	}
 }

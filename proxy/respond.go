@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -48,11 +49,12 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.turnAway(w, r, leftDrain)
 		return
 	}
-	if !p.enter() {
+	address := addressOf(r.RemoteAddr)
+	if !p.enter(address) {
 		p.turnAway(w, r, leftNoRoom)
 		return
 	}
-	defer p.leave()
+	defer p.leave(address)
 
 	at, err := p.acquire(vars, credentials(r.Header, p.can.Forward)) //nolint:contextcheck // a stream outlives the request that opens it
 	switch {
@@ -73,19 +75,24 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // enter counts a client in, if there is room.
-func (p *endpoint) enter() bool {
+func (p *endpoint) enter(address netip.Addr) bool {
 	if !p.server.clients.take() {
 		return false
 	}
+	if !p.server.perAddr.take(address) {
+		p.server.clients.give()
+		return false
+	}
 	if p.clients.Add(1) > int64(p.MaxClients) {
-		p.leave()
+		p.leave(address)
 		return false
 	}
 	return true
 }
 
-func (p *endpoint) leave() {
+func (p *endpoint) leave(address netip.Addr) {
 	p.clients.Add(-1)
+	p.server.perAddr.give(address)
 	p.server.clients.give()
 }
 

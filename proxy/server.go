@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ type Server struct {
 	started  bool       // Run was called; guarded by reload
 	retired  bool       // no table follows; guarded by reload
 	clients  limit
+	perAddr  addressLimit // clients by address
 	streams  limit
 	catchups limit
 	ingests  limit // requests that bring events
@@ -51,6 +53,7 @@ func New(config *Config, settings Settings) *Server {
 		log:       settings.Log,
 		metrics:   newMetrics(settings.Version),
 		transport: newTransport(),
+		perAddr:   addressLimit{have: map[netip.Addr]int{}},
 		draining:  make(chan struct{}),
 		always:    make(chan struct{}),
 	}
@@ -111,6 +114,7 @@ func (s *Server) install(config *Config) {
 	before := s.table.Load()
 	next := newTable(config, before, s)
 	s.clients.most.Store(int64(config.Limits.Clients))
+	s.perAddr.most.Store(int64(config.Limits.ClientsPerAddress))
 	s.streams.most.Store(int64(config.Limits.Streams))
 	s.catchups.most.Store(int64(config.Limits.Catchups))
 	s.ingests.most.Store(int64(config.Limits.Ingest))
@@ -149,7 +153,9 @@ func (s *Server) start() {
 
 // ServeHTTP routes a request by the table in service.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.table.Load().ServeHTTP(w, r)
+	t := s.table.Load()
+	t.settle(r, &s.log)
+	t.ServeHTTP(w, r)
 }
 
 func (s *Server) isDraining() bool {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 )
 
 // table is a routing table in service.
@@ -12,6 +13,8 @@ type table struct {
 	*router
 	config    *Config
 	endpoints []*endpoint
+
+	distrusted sync.Once // for the complaint about a proxy
 }
 
 // newTable makes a table of config. Endpoints of the table before it whose

@@ -177,6 +177,7 @@ var onlyTheProgram = map[string]string{
 	"kafka-connection": "what is of use with what, what values make sense, and the grammar of addresses",
 	"poll-events":      "what is of use with what, expressions, pointers",
 	"poll-requests":    "what is of use with what, and what values make sense",
+	"trusted-proxies":  "the grammar of addresses, and what numbers make sense",
 	"webhook-verify":   "what is of use with what, and the grammar of keys and addresses",
 
 	"history-key history.nats.urls[0]": "the grammar of URLs",

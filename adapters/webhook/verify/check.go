@@ -185,20 +185,13 @@ func (k check) choice(at, value string, valid []string) {
 
 func (k check) ip(o *IP) {
 	k.refuse(len(o.Allow) == 0, ".allow", "is missing; it lists the addresses and networks that requests may come from")
-	k.networks(".allow", o.Allow, "leave ip out")
-	k.networks(".trusted_proxies", o.TrustedProxies, "name the proxies, as others may write anything into X-Forwarded-For")
-}
-
-// networks complains of what is none; instead says what to do about one that is
-// everybody.
-func (k check) networks(at string, list []string, instead string) {
-	k.refuse(len(list) > maxNetworks, at, "there are %d; the most is %d", len(list), maxNetworks)
-	for i, text := range list {
-		_, err := parseNetwork(text)
-		if errors.Is(err, errEverybody) {
-			err = fmt.Errorf("%w; %s", err, instead)
+	k.refuse(len(o.Allow) > maxNetworks, ".allow", "there are %d; the most is %d", len(o.Allow), maxNetworks)
+	for i, text := range o.Allow {
+		_, err := adapters.ParseNetwork(text)
+		if errors.Is(err, adapters.ErrEverybody) {
+			err = fmt.Errorf("%w; leave ip out", err)
 		}
-		k.refuse(err != nil, fmt.Sprintf("%s[%d]", at, i), "%v", err)
+		k.refuse(err != nil, fmt.Sprintf(".allow[%d]", i), "%v", err)
 	}
 }
 

@@ -123,7 +123,6 @@ func TestBadOptions(t *testing.T) {
 		{"a zone", networks("fe80::1%eth0"), ".ip.allow[0]", "zone"},
 		{"IPv4 as IPv6", networks("::ffff:192.0.2.0/120"), ".ip.allow[0]", "write it as such"},
 		{"many networks", networks(slices.Repeat([]string{"192.0.2.1"}, maxNetworks+1)...), ".ip.allow", "the most is 1000"},
-		{"proxies everywhere", Options{IP: &IP{Allow: []string{"192.0.2.1"}, TrustedProxies: []string{"0.0.0.0/0"}}}, ".ip.trusted_proxies[0]", "is everybody; name the proxies"},
 		{"wildcard", Options{MTLS: &MTLS{Names: []string{"a", "*.example.org"}}}, ".mtls.names[1]", "not a whole name, such as sender.example.com"},
 		{"no name", Options{MTLS: &MTLS{Names: []string{""}}}, ".mtls.names[0]", "not a whole name"},
 		{"many names", Options{MTLS: &MTLS{Names: slices.Repeat([]string{"a"}, maxNames+1)}}, ".mtls.names", "the most is 100"},

@@ -232,17 +232,12 @@ type Basic struct {
 	Password secret.Value `yaml:"password"` // must not be empty
 }
 
-// IP is where requests may come from.
+// IP is where requests may come from. Behind proxies that the routing table
+// trusts (trusted_proxies) that is the address that they say.
 type IP struct {
 	// Allow lists addresses and networks, such as "192.0.2.7", "192.0.2.0/24"
 	// and "2001:db8::/32". At most 1000.
 	Allow []string `yaml:"allow"`
-
-	// TrustedProxies are the addresses and networks of the proxies in front of
-	// this program. What comes from them is from whom the header
-	// X-Forwarded-For says, read from the right: the first that isn't one of
-	// them. From others, the header is not read. At most 1000.
-	TrustedProxies []string `yaml:"trusted_proxies"`
 }
 
 // MTLS asks for a client's certificate, which the listener must have verified.
