@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rs/cors"
+
 	"sidestream/adapters"
 	"sidestream/proxy/mapping"
 )
@@ -162,6 +164,7 @@ type Route struct {
 	factory     adapters.Factory
 	bare        adapters.Factory // factory without the durable history, if there is one
 	mapping     *mapping.Mapping
+	cors        *cors.Cors // nil: pages of other origins get nothing
 	upstream    *url.URL
 }
 
@@ -247,8 +250,10 @@ type Options struct {
 	// Default 10s.
 	Linger adapters.Duration `yaml:"linger"`
 
-	// Headers are added to the response.
+	// Headers are added to all responses of the route.
 	Headers map[string]string `yaml:"headers"`
+
+	CORS CORS `yaml:"cors"`
 
 	// MaxAge is how long a connection may last, less up to a tenth by
 	// chance; then it is closed and the client resumes. 0: for ever.
@@ -301,6 +306,7 @@ func defaultOptions() Options {
 			Idle:  Idle{Events: 100_000, Bytes: 64 << 20},
 		},
 		Linger:       seconds(10),
+		CORS:         CORS{MaxAge: seconds(600)},
 		LiveMarker:   LiveMarkerAuto,
 		End:          End{ID: "-1", Event: typeEnd, Data: "{}"},
 		Slow:         SlowDisconnect,

@@ -23,6 +23,13 @@
 // others say of it is dropped. Logs, bounds, adapters and applications go by
 // that alone.
 //
+// # Pages of other origins
+//
+// A route's policy for them (CORS) is for its own answers: the stream, and all
+// that stands in place of it. What an application answers at the same URL is
+// its own affair, as are preflights that the route doesn't grant, and requests
+// that bring events.
+//
 // # How events are brought
 //
 // Where an adapter takes requests that bring events, those of the path and

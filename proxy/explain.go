@@ -36,10 +36,11 @@ type ExplainedRequest struct {
 
 // The kinds of an [Outcome].
 const (
-	Streamed = "stream"      // the request gets a stream
-	Ingested = "ingest"      // it brings events, which its route's adapter looks at
-	Passed   = "passthrough" // an application answers it
-	Refused  = "refused"     // it is answered with Outcome.Status
+	Streamed  = "stream"      // the request gets a stream
+	Ingested  = "ingest"      // it brings events, which its route's adapter looks at
+	Preflight = "preflight"   // a browser is told that a page may make a request for a stream
+	Passed    = "passthrough" // an application answers it
+	Refused   = "refused"     // it is answered with Outcome.Status
 )
 
 // An Outcome is what becomes of a request.
@@ -89,7 +90,7 @@ func Explain(config *Config, r *http.Request, o ExplainOptions) *Explanation {
 		ingest: func(i int) http.Handler {
 			return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { into, asked = config.Routes[i], r })
 		},
-		behind: func(u *url.URL) http.Handler {
+		behind: func(u *url.URL, _ bool) http.Handler {
 			if u == nil {
 				return nil
 			}
@@ -100,13 +101,22 @@ func Explain(config *Config, r *http.Request, o ExplainOptions) *Explanation {
 	t.ServeHTTP(&a, r)
 
 	match := t.match(r)
+	asks := t.preflight(r)
+	if asks.granted() || asks != nil && match == nil {
+		match = asks.route
+	}
 	e := &Explanation{Request: explainRequest(config, r), Routes: []ExplainedRoute{}}
 	e.Outcome.Line, e.Outcome.Route = match.place()
 	switch {
+	case asks.granted():
+		e.Outcome.Kind = Preflight
 	case app != nil:
 		e.Outcome.Kind, e.Outcome.Upstream = Passed, app.String()
 		e.Outcome.Why = "no route takes it"
-		if match != nil {
+		switch {
+		case asks != nil:
+			e.Outcome.Why = asks.reason()
+		case match != nil:
 			e.Outcome.Why = whyNotStream(r.Header)
 		}
 	case route != nil:
@@ -123,11 +133,16 @@ func Explain(config *Config, r *http.Request, o ExplainOptions) *Explanation {
 		if bad := into.admitIngest(asked); bad != nil {
 			e.Outcome.Kind, e.Outcome.Status, e.Outcome.Why = Refused, bad.status, bad.why()
 		}
+	case asks != nil:
+		e.Outcome.Kind, e.Outcome.Status, e.Outcome.Why = Refused, a.status, asks.reason()
 	default:
 		e.Outcome.Kind, e.Outcome.Status, e.Outcome.Why = Refused, a.status, a.why(r)
 	}
 	for _, c := range config.Routes {
 		x := explainRoute(c, match, r, route != nil || into != nil)
+		if asks != nil && c == asks.route && into == nil {
+			x.Taken, x.Why = asks.granted(), asks.reason()
+		}
 		if c != route {
 			x.Why = c.explainIngest(r, x.Why)
 		}
@@ -170,7 +185,9 @@ const masked = "(secret)"
 // takes them for credentials.
 func openHeaders() []string {
 	return []string{
-		"Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Content-Type",
+		"Accept", "Accept-Encoding", "Accept-Language",
+		"Access-Control-Request-Headers", "Access-Control-Request-Method",
+		"Cache-Control", "Content-Type",
 		"Last-Event-Id", "Origin", "User-Agent",
 	}
 }

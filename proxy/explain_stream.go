@@ -35,9 +35,10 @@ type ExplainedStream struct {
 	Variables   []Variable      `json:"variables"`
 	Credentials []Credential    `json:"credentials"` // by which its route's streams are told apart, beside the variables
 	After       string          `json:"after,omitempty"`
-	Key         string          `json:"key,omitempty"` // of the events that the client gets; empty if they are those of all keys
-	Linger      string          `json:"linger"`        // how long it stays open after its last client left
-	Always      bool            `json:"always"`        // its source runs also if nobody listens
+	Key         string          `json:"key,omitempty"`   // of the events that the client gets; empty if they are those of all keys
+	Pages       *ExplainedPages `json:"pages,omitempty"` // of other origins; nil if there are none, and the request is of none
+	Linger      string          `json:"linger"`          // how long it stays open after its last client left
+	Always      bool            `json:"always"`          // its source runs also if nobody listens
 	Expressions []Expression    `json:"expressions"`
 	Explains    bool            `json:"explains"` // false: the adapter can't show how it works
 	Steps       []adapters.Step `json:"steps"`
@@ -121,6 +122,7 @@ func explainStream(route *Route, asked *http.Request, o ExplainOptions) (*Explai
 	for _, name := range can.Forward {
 		e.Credentials = append(e.Credentials, Credential{name, len(asked.Header.Values(name)) > 0})
 	}
+	e.Pages = explainPages(route, asked)
 	if err != nil {
 		e.Error = "the source can't be opened: " + err.Error()
 		return e, nil

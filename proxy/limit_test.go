@@ -25,6 +25,8 @@ func turnedAway(t *testing.T, c *connection, atLeast, atMost int) {
 }
 
 func TestLimits(t *testing.T) {
+	const page = "https://app.example"
+	const defaults = `trusted_proxies: [unix], defaults: {cors: {origins: ["` + page + `"], credentials: true}}`
 	for _, tt := range []struct{ name, table string }{
 		{"clients of the route", `routes: [{path: "/{x}", log: {name: p}, max_clients: 2}]`},
 		{"clients in all", `limits: {clients: 2}, routes: [{path: "/{x}", log: {name: p}}]`},
@@ -33,8 +35,16 @@ func TestLimits(t *testing.T) {
 		{"streams in all", `limits: {streams: 2}, routes: [{path: "/{x}", log: {name: p}}]`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			inWorld(t, "{trusted_proxies: [unix], "+tt.table+"}", func(w *world) {
-				connect := func(path string) *connection { return w.connect(path, "X-Forwarded-For: 192.0.2.1") }
+			inWorld(t, "{"+defaults+", "+tt.table+"}", func(w *world) {
+				connect := func(path string) *connection {
+					c := w.connect(path, "X-Forwarded-For: 192.0.2.1", "Origin: "+page)
+					// The page has to see that it isn't an error (R6, R10).
+					h := c.resp.Header
+					if got := h.Get("Access-Control-Allow-Origin") + " " + h.Get("Access-Control-Allow-Credentials"); got != page+" true" {
+						t.Errorf("%s: got origin and credentials %q allowed, want %q", path, got, page+" true")
+					}
+					return c
+				}
 				a, b := connect("/a"), connect("/b")
 				turnedAway(t, connect("/c"), 15000, 30000)
 				a.drop()

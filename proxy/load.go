@@ -146,6 +146,7 @@ func (l *loader) route(i int, n *yaml.Node, upstream *url.URL, known bool) *Rout
 	ok := l.checkPattern(n, path, r)
 	ok = l.checkMatch(n, path, r) && ok
 	ok = l.checkOptions(n, path, r) && ok
+	ok = l.checkCORS(n, path, r) && ok
 
 	r.upstream = upstream
 	if c.Upstream != "" {
@@ -156,6 +157,7 @@ func (l *loader) route(i int, n *yaml.Node, upstream *url.URL, known bool) *Rout
 	if r.Adapter == "" || !ok || !known {
 		return nil
 	}
+	r.cors = r.CORS.policy(r.Method)
 	r.fingerprint = l.doc.Fingerprint(l.fallback, l.adapters[r.Adapter], n) + " " + fmt.Sprint(r.upstream)
 	r.expressions = l.expressions(n, r)
 	if !l.configure(path, r, options) || !l.keep(n, path, r) || !l.checkCapabilities(n, path, r) {

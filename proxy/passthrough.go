@@ -32,8 +32,9 @@ func newTransport() *http.Transport {
 
 // newPassthrough returns the handler that forwards requests to upstream,
 // unchanged but for hop-by-hop headers and X-Forwarded-*: streaming both
-// ways, with upgrades and trailers.
-func newPassthrough(upstream *url.URL, s *Server) http.Handler {
+// ways, with upgrades and trailers. What comes back is unchanged, too, but
+// where a stream is at the same URL, and beside true, it says so in Vary.
+func newPassthrough(upstream *url.URL, beside bool, s *Server) http.Handler {
 	log := s.log.With().Str("upstream", upstream.Host).Logger()
 	proxy := &httputil.ReverseProxy{
 		Transport:     s.transport,
@@ -49,6 +50,9 @@ func newPassthrough(upstream *url.URL, s *Server) http.Handler {
 		},
 		ModifyResponse: func(r *http.Response) error {
 			s.metrics.passedThrough(r.StatusCode)
+			if beside {
+				varyByAccept(r.Header)
+			}
 			return nil
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
@@ -66,6 +70,9 @@ func newPassthrough(upstream *url.URL, s *Server) http.Handler {
 				return
 			}
 			s.metrics.passedThrough(http.StatusBadGateway)
+			if beside {
+				varyByAccept(w.Header())
+			}
 			http.Error(w, "the application behind this proxy can't be reached", http.StatusBadGateway)
 		},
 	}
@@ -79,6 +86,20 @@ func newPassthrough(upstream *url.URL, s *Server) http.Handler {
 		}
 		proxy.ServeHTTP(w, r)
 	})
+}
+
+// varyByAccept says, beside what else an answer depends on, that another
+// Accept would have had another one, lest a cache gives it to whoever asks for
+// the stream (RFC 9110 section 12.5.5).
+func varyByAccept(h http.Header) {
+	for _, line := range h.Values("Vary") {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.Trim(name, " \t"); name == "*" || strings.EqualFold(name, "Accept") {
+				return
+			}
+		}
+	}
+	h.Add("Vary", "Accept")
 }
 
 // keepTarget leaves the request's target as it came, where net/url would

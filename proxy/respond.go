@@ -25,6 +25,7 @@ func fixedHeaders() []string {
 
 // ServeHTTP answers a request for the route's stream.
 func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.setHeaders(w, r)
 	vars, from, bad := p.admit(r)
 	if bad != nil {
 		http.Error(w, bad.msg, bad.status)
@@ -42,7 +43,7 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodHead {
-		p.writeHeader(w, r)
+		writeStreamHeader(w, r)
 		return
 	}
 	if p.server.isDraining() {
@@ -119,7 +120,7 @@ func (p *endpoint) stream(w http.ResponseWriter, r *http.Request, out *sink, at 
 		}
 		return why
 	}
-	p.writeHeader(w, r)
+	writeStreamHeader(w, r)
 	out.write(eventstream.AppendRetry(nil, time.Duration(p.Retry)))
 	if out.flush() != nil { // R2: before the upstream says anything
 		return leftGone
@@ -151,23 +152,21 @@ func (p *endpoint) spread(d time.Duration) []byte {
 // turnAway answers a client that can't be served now. Any status but 200
 // would end its EventSource for good (R6).
 func (p *endpoint) turnAway(w http.ResponseWriter, r *http.Request, why departure) {
-	p.writeHeader(w, r)
+	writeStreamHeader(w, r)
 	out := newSink(w, r, time.Duration(p.WriteTimeout))
 	p.farewell(out, why)
 	p.metrics.departed(why)
 }
 
-func (p *endpoint) writeHeader(w http.ResponseWriter, r *http.Request) {
-	p.setHeaders(w.Header())
-	writeStreamHeader(w, r)
-}
-
-// setHeaders sets the headers that all of the route's responses have.
-func (p *endpoint) setHeaders(h http.Header) {
+// setHeaders sets the headers that all of the route's responses have: also
+// those that only tell a page why it gets no stream.
+func (p *endpoint) setHeaders(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
 	for name, value := range p.Headers {
 		h.Set(name, value)
 	}
 	h.Add("Vary", strings.Join(append([]string{"Accept"}, p.can.Forward...), ", "))
+	p.allowOrigin(w, r)
 }
 
 // writeStreamHeader starts a stream's response (R1).

@@ -60,24 +60,27 @@ type router struct {
 
 // handlers are what a router gives requests to.
 type handlers struct {
-	stream func(i int) http.Handler        // for the streams of the i-th route
-	ingest func(i int) http.Handler        // for requests that bring events to it
-	behind func(app *url.URL) http.Handler // for an application; nil for none
+	stream func(i int) http.Handler // for the streams of the i-th route
+	ingest func(i int) http.Handler // for requests that bring events to it
+
+	// behind is for an application; nil for none. It may be beside a stream:
+	// then the request's Accept has decided that it is the application's.
+	behind func(app *url.URL, beside bool) http.Handler
 }
 
 // newRouter makes a router of config.
 func newRouter(config *Config, h handlers) *router {
 	t := &router{
 		streams: http.NewServeMux(), others: http.NewServeMux(),
-		fallback: h.behind(config.Upstream),
+		fallback: h.behind(config.Upstream, false),
 		shadowed: make([]error, len(config.Routes)),
 		claims:   map[claim]*Route{}, own: map[ingestAddress]*http.ServeMux{},
 	}
 	for i, r := range config.Routes {
-		app := h.behind(r.upstream)
+		beside := h.behind(r.upstream, true)
 		for _, c := range r.claims() {
 			t.claims[c] = r
-			mux, to := t.streams, routed{negotiate(h.stream(i), app)}
+			mux, to := t.streams, routed{r.negotiate(h.stream(i), beside)}
 			if c.ingest {
 				mux, to = t.ingestMux(r), routed{h.ingest(i)}
 			}
@@ -88,7 +91,7 @@ func newRouter(config *Config, h handlers) *router {
 		if r.Upstream != "" {
 			// Of two routes with one path and applications of their own, the
 			// first has the other methods.
-			t.shadowed[i] = handle(t.others, r.pathPattern(), routed{app})
+			t.shadowed[i] = handle(t.others, r.pathPattern(), routed{h.behind(r.upstream, false)})
 		}
 	}
 	return t
@@ -110,6 +113,11 @@ func (t *router) ingestMux(r *Route) *http.ServeMux {
 // clean, or lacks the slash of a subtree; where an application is behind,
 // that is for the application to decide.
 func (t *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	asks := t.preflight(r)
+	if asks.granted() {
+		asks.send(w)
+		return
+	}
 	r = lowerHost(r)
 	if h, pattern := t.streams.Handler(r); !isRouted(h) {
 		if other, _ := t.others.Handler(r); isRouted(other) {
@@ -118,6 +126,10 @@ func (t *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		if t.fallback != nil {
 			t.fallback.ServeHTTP(w, r)
+			return
+		}
+		if asks != nil {
+			asks.send(w)
 			return
 		}
 		if t.claims[claim{pattern: pattern, ingest: true}] != nil || wronglyRedirected(r) { // who brings events follows no redirect
@@ -161,24 +173,25 @@ func isRouted(h http.Handler) bool {
 
 // negotiate gives stream the requests that are for it, and the others to
 // behind, which may be nil.
-func negotiate(stream, behind http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (r *Route) negotiate(stream, behind http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch {
-		case behind != nil && !wantsStream(r.Header):
-			behind.ServeHTTP(w, r)
-		case behind == nil && !canTakeStream(r.Header):
+		case behind != nil && !wantsStream(req.Header):
+			behind.ServeHTTP(w, req)
+		case behind == nil && !canTakeStream(req.Header):
 			w.Header().Set("Vary", "Accept")
+			r.allowOrigin(w, req)
 			http.Error(w, "this is a stream: send Accept: "+eventStreamType, http.StatusNotAcceptable)
 		default:
-			stream.ServeHTTP(w, r)
+			stream.ServeHTTP(w, req)
 		}
 	})
 }
 
 // passthroughOf returns the handler for requests that go to u, or nil.
-func (s *Server) passthroughOf(u *url.URL) http.Handler {
+func (s *Server) passthroughOf(u *url.URL, beside bool) http.Handler {
 	if u == nil {
 		return nil
 	}
-	return newPassthrough(u, s)
+	return newPassthrough(u, beside, s)
 }

@@ -27,7 +27,7 @@ routes:
 	taken := func(int) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) })
 	}
-	router := newRouter(config, handlers{stream: taken, ingest: taken, behind: func(*url.URL) http.Handler { return nil }})
+	router := newRouter(config, handlers{stream: taken, ingest: taken, behind: func(*url.URL, bool) http.Handler { return nil }})
 	for _, tc := range []struct {
 		method, path string
 		want         int

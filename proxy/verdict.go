@@ -56,7 +56,6 @@ func (s *stream) denied(err error) bool {
 // deny answers a client before its stream has begun, as the upstream does.
 func (p *endpoint) deny(w http.ResponseWriter, r *http.Request, d *adapters.DeniedError) {
 	h := w.Header()
-	p.setHeaders(h)
 	setConnection(h, r)
 	h.Set("Cache-Control", "no-store")
 	for _, challenge := range d.Challenge {

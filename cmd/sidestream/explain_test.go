@@ -50,7 +50,15 @@ func TestExplain(t *testing.T) {
 		"ingest":         {args: "-c testdata/explain/webhook.yaml POST /hooks/acme"},
 		"durable":        {args: "-c testdata/explain/durable.yaml /api/orders"},
 		"sse":            {args: "-c testdata/explain/sse.yaml /events/news"},
-		"kafka-key":      {args: "-c testdata/explain/kafka.yaml /accounts/7"},
+		"cors":           {args: "-c testdata/explain/cors.yaml -H Origin:https://app.example.com /events/clock"},
+		"cors-other":     {args: "-c testdata/explain/cors.yaml -H Origin:https://evil.example.com /events/clock"},
+		"cors-none":      {args: "-c testdata/explain/cors.yaml -H Origin:https://app.example.com /events/own"},
+		"preflight":      {args: "-c testdata/explain/cors.yaml -H Origin:https://app.example.com -H Access-Control-Request-Method:GET -H Access-Control-Request-Headers:authorization,x-tenant OPTIONS /events/clock"},
+		"preflight-other": {
+			args:   "-c testdata/explain/cors.yaml -H Origin:https://app.example.com -H Access-Control-Request-Method:GET -H Access-Control-Request-Headers:x-other OPTIONS /events/clock",
+			failed: true,
+		},
+		"kafka-key": {args: "-c testdata/explain/kafka.yaml /accounts/7"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, _, err := explainRun(t, append([]string{"-c", explainTable}, strings.Fields(tt.args)...)...)

@@ -44,6 +44,8 @@ func outcome(e *proxy.Explanation) []string {
 		return []string{"a stream of" + place}
 	case proxy.Ingested:
 		return []string{"brings events to" + place}
+	case proxy.Preflight:
+		return []string{"a preflight, granted by" + place}
 	case proxy.Passed:
 		return []string{"passes through to " + o.Upstream, "since " + o.Why}
 	}
@@ -96,6 +98,7 @@ func (p *page) stream(s *proxy.ExplainedStream) {
 	}
 	p.section("variables", table(rows)...)
 	p.section("shared", shared(s)...)
+	p.section("pages", pages(s.Pages)...)
 	runs := "while somebody listens, and " + s.Linger + " longer (linger)"
 	if s.Always {
 		runs = "always"
@@ -155,6 +158,28 @@ func shared(s *proxy.ExplainedStream) []string {
 			with += ", which here is none"
 		}
 		lines = append(lines, with)
+	}
+	return lines
+}
+
+// pages says which of other origins get the stream.
+func pages(x *proxy.ExplainedPages) []string {
+	if x == nil {
+		return nil
+	}
+	lines := []string{"of other origins get nothing"}
+	if len(x.Origins) > 0 {
+		lines = []string{"of " + strings.Join(x.Origins, ", ") + " get it too", "and may send " + strings.Join(x.Headers, ", ")}
+		if x.Credentials {
+			lines[1] += ", and credentials"
+		}
+	}
+	switch {
+	case x.Origin == "":
+	case x.Allowed:
+		lines = append(lines, "this one is of "+x.Origin)
+	default:
+		lines = append(lines, "this one is of "+x.Origin+", which gets nothing unless that is this server's own")
 	}
 	return lines
 }

@@ -58,6 +58,7 @@ func TestReferenceShowsDefaults(t *testing.T) {
 	wantOptions.Event.Decode, wantOptions.Event.MaxEvents = "json", 10_000
 	wantOptions.Event.Timeout, wantOptions.Event.MaxOutput = adapters.Duration(time.Second), 16<<20
 	wantOptions.Headers = map[string]string{}
+	wantOptions.CORS.Origins, wantOptions.CORS.Headers, wantOptions.CORS.Expose = []string{}, []string{}, []string{}
 	if !reflect.DeepEqual(gotOptions, wantOptions) {
 		t.Errorf("defaults: got %+v, want what holds without them, %+v", gotOptions, wantOptions)
 	}

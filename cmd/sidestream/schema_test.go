@@ -159,6 +159,7 @@ var onlyTheProgram = map[string]string{
 	"bounds":       "what numbers make sense",
 	"capabilities": "what a source can do",
 	"conflicts":    "several routes",
+	"cors":         "what is of use with what, and the grammar of origins and names",
 	"durable":      "what a source can do, and what is of use with what",
 	"history":      "what is of use with what, and what values make sense",
 	"kafka":        "what is of use with what, and the grammar of names and keys",
