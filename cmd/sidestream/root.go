@@ -48,7 +48,7 @@ SIDESTREAM_LOG_LEVEL, and so on. A flag on the command line wins.`,
 			return flagsFromEnv(cmd.Flags(), os.LookupEnv)
 		},
 	}
-	root.AddCommand(newServe(), newValidate(), newTail(), newExplain(), newDemo(), newSchema(), newVersion())
+	root.AddCommand(newServe(), newValidate(), newHealthcheck(), newTail(), newExplain(), newDemo(), newSchema(), newVersion())
 	return root
 }
 

@@ -68,7 +68,7 @@ func serve(cmd *cobra.Command, f *serveFlags) error {
 		}
 		return config, nil
 	}
-	data, err := os.ReadFile(f.config)
+	data, err := readTable(f.config)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -43,7 +42,7 @@ each with file, line and column; the exit code is 1 if there are any.`,
 }
 
 func validate(name string) (*proxy.Config, error) {
-	data, err := os.ReadFile(name)
+	data, err := readTable(name)
 	if err != nil {
 		return nil, err
 	}

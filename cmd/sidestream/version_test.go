@@ -21,8 +21,15 @@ func run(t *testing.T, args ...string) string {
 
 func TestVersion(t *testing.T) {
 	got := strings.Fields(run(t, "version"))
-	if len(got) != 4 || got[0] != "sidestream" || got[1] != version() || got[2] != runtime.Version() {
+	if len(got) < 4 || got[0] != "sidestream" || got[1] != version() || got[2] != runtime.Version() {
 		t.Errorf("got %q, want the name, the version, Go's version and the platform", got)
+	}
+
+	defer func(before [2]string) { release, revision = before[0], before[1] }([2]string{release, revision})
+	release, revision = "0.1.0", "3d1dab6"
+	platform := runtime.GOOS + "/" + runtime.GOARCH
+	if got, want := run(t, "version"), "sidestream 0.1.0 "+runtime.Version()+" "+platform+" 3d1dab6\n"; got != want {
+		t.Errorf("as the linker sets it: got %q, want %q", got, want)
 	}
 }
 
