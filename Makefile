@@ -6,6 +6,7 @@ FUZZTIME ?= 30s
 CHAOS    ?= 15m
 BENCH    ?= .
 COUNT    ?= 1
+IMAGE    ?= sidestream:0.1.0
 
 # Tools are built from their Go modules, at these versions, outside the tree.
 GOLANGCI_VERSION := v2.15.0
@@ -13,7 +14,7 @@ GOLANGCI_VERSION := v2.15.0
 CACHE    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sidestream
 GOLANGCI := $(CACHE)/bin/golangci-lint-$(GOLANGCI_VERSION)
 
-.PHONY: help run build test setup lint unit e2e chaos fuzz bench clean
+.PHONY: help run build image test setup lint unit e2e chaos fuzz bench clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +25,9 @@ run: build ## Build and run the demonstration; open the address that it prints
 build: ## Build bin/sidestream
 	@command -v $(GO) >/dev/null || { echo "Go 1.26 or newer is needed: https://go.dev/dl/" >&2; exit 1; }
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags=-buildid= -o bin/sidestream ./cmd/sidestream
+
+image: ## Build the container image IMAGE (sidestream:0.1.0), whose tag is the version
+	docker build -t $(IMAGE) --build-arg VERSION=$(lastword $(subst :, ,$(IMAGE))) --build-arg REVISION=$$(git rev-parse HEAD) .
 
 test: setup lint unit e2e ## Set up what tests need, and run all of them
 

@@ -1,9 +1,10 @@
 #!/bin/sh
 # Installs what the end-to-end tests run, where it is missing: nginx, Chromium,
-# curl, Node.js, Java, Maven, kcat, and the npm packages of
-# node/package-lock.json. For Debian and its kin, as root or with sudo; elsewhere
-# it says what to install. The NATS server and its command line are built from
-# their Go modules, and Apache Kafka is fetched by Maven, outside the tree.
+# curl, Node.js, Java, Maven, kcat, Docker, a busybox to put into images, and
+# the npm packages of node/package-lock.json. For Debian and its kin, as root or
+# with sudo; elsewhere it says what to install. The NATS server and its command
+# line are built from their Go modules, and Apache Kafka is fetched by Maven,
+# outside the tree.
 set -eu
 cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin
@@ -20,6 +21,9 @@ need npm npm
 need javac default-jdk-headless
 need mvn maven
 need kcat kcat
+need dockerd docker.io
+need docker docker.io
+need busybox busybox-static
 
 fail() {
 	echo "setup.sh: $*" >&2
@@ -81,6 +85,19 @@ program() { # program MODULE VERSION PACKAGE
 }
 program github.com/nats-io/nats-server/v2 v2.15.2 github.com/nats-io/nats-server/v2
 program github.com/nats-io/natscli v0.3.0 github.com/nats-io/natscli/nats
+
+# What container_test.go compiles, for this kind of machine and for another, is
+# compiled here before, so that the test waits for little more than the linker.
+compile() { # compile ARCHITECTURE TAGS
+	(cd .. && CGO_ENABLED=0 GOARCH=$1 GOCACHE=$cache/container-build "$go" build -trimpath -buildvcs=false -tags "$2" -o /dev/null ./cmd/sidestream) ||
+		fail "$go can't build the program for $1"
+}
+architecture=$("$go" env GOARCH)
+compile "$architecture" ''
+case $architecture in
+arm64) compile amd64 sidestream_noembed ;;
+*) compile arm64 sidestream_noembed ;;
+esac
 
 # Apache Kafka, at the version that kafka_server_test.go asks for too. The
 # directory is there when all of it is.
