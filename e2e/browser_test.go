@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"os/exec"
 	"testing"
 
@@ -67,14 +68,29 @@ func (p *tab) do(tb testing.TB, actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// eval returns the value of a JavaScript expression in the tab.
-func eval[T any](tb testing.TB, p *tab, expression string) T {
-	tb.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+// json returns the value of a JavaScript expression in the tab.
+func (p *tab) json(ctx context.Context, expression string) ([]byte, error) {
+	inTab, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	defer context.AfterFunc(ctx, cancel)()
+	return chromedp.Run(inTab, chromedp.Evaluate[[]byte](expression))
+}
+
+// An evaluator is a page in some browser.
+type evaluator interface {
+	// json returns the value of a JavaScript expression in the page as JSON.
+	json(ctx context.Context, expression string) ([]byte, error)
+}
+
+// eval returns the value of a JavaScript expression in a page.
+func eval[T any](tb testing.TB, p evaluator, expression string) (value T) {
+	tb.Helper()
+	text, err := p.json(context.Background(), expression)
+	if err == nil {
+		err = json.Unmarshal(text, &value)
+	}
 	if err != nil {
-		tb.Fatalf("chromium: %s: %v", expression, err)
+		tb.Fatalf("%s in the browser: %v", expression, err)
 	}
 	return value
 }

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,10 +13,16 @@ import (
 // node runs a script of the directory "node" with arguments.
 func node(tb testing.TB, script string, args ...string) *process {
 	tb.Helper()
+	return nodeTo(tb, nil, script, args...)
+}
+
+// nodeTo does so, and hands what the script prints to stdout; see launchTo.
+func nodeTo(tb testing.TB, stdout io.Writer, script string, args ...string) *process {
+	tb.Helper()
 	if _, err := os.Stat(filepath.Join("node", "node_modules", "eventsource")); err != nil {
 		tb.Fatalf("%v (setup.sh installs what the tests need)", err)
 	}
-	return launch(tb, "node", slices.Concat([]string{filepath.Join("node", script)}, args)...)
+	return launchTo(tb, stdout, "node", slices.Concat([]string{filepath.Join("node", script)}, args)...)
 }
 
 // lines decodes the lines of JSON that a process has written so far.

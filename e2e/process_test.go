@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"io"
 	"os/exec"
 	"sync"
 	"syscall"
@@ -19,8 +20,18 @@ type process struct {
 // runs, and what it wrote is shown if the test has failed.
 func launch(tb testing.TB, name string, args ...string) *process {
 	tb.Helper()
+	return launchTo(tb, nil, name, args...)
+}
+
+// launchTo starts a program as launch does, and hands its standard output to
+// stdout, if that isn't nil, in place of keeping it.
+func launchTo(tb testing.TB, stdout io.Writer, name string, args ...string) *process {
+	tb.Helper()
 	p := &process{cmd: exec.Command(name, args...), output: &transcript{}, exited: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
+	if stdout != nil {
+		p.cmd.Stdout = stdout
+	}
 	if err := p.cmd.Start(); err != nil {
 		tb.Fatalf("start %s: %v (setup.sh installs what the tests need)", name, err)
 	}

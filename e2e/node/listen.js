@@ -1,15 +1,9 @@
-// Prints what the npm package's EventSource hears, a line of JSON for each
-// event: node listen.js URL [TYPE...]
-import { EventSource } from "eventsource";
-
-const [url, ...types] = process.argv.slice(2);
-const source = new EventSource(url);
-for (const type of ["open", "error", "message", ...types]) {
-  source.addEventListener(type, (e) => {
-    const heard = { kind: e.type, data: e.data ?? "", id: e.lastEventId ?? "", state: source.readyState };
-    console.log(JSON.stringify(heard));
-  });
+// listen tells of all that a source, which has the interface of EventSource,
+// dispatches: what has no type by onmessage, and what has one of these types.
+export function listen(source, types, tell) {
+  const hear = (kind) => (e) => tell({ kind, data: e.data ?? "", id: e.lastEventId ?? "", state: source.readyState });
+  source.onmessage = hear("message");
+  for (const type of ["open", "error", ...types]) {
+    source.addEventListener(type, hear(type));
+  }
 }
-
-// The package lets a process end while it waits to reconnect.
-setInterval(() => {}, 1_000_000);
