@@ -27,13 +27,13 @@ func startDemo(t testing.TB) *sidestream {
 }
 
 // text returns the text of the first element that a selector finds.
-func text(t testing.TB, p *tab, selector string) string {
+func text(t testing.TB, p evaluator, selector string) string {
 	t.Helper()
 	return eval[string](t, p, fmt.Sprintf("document.querySelector(%q).textContent", selector))
 }
 
 // awaitText waits until an element's text contains want.
-func awaitText(t testing.TB, most time.Duration, p *tab, selector, want string) {
+func awaitText(t testing.TB, most time.Duration, p evaluator, selector, want string) {
 	t.Helper()
 	waitFor(t, most, fmt.Sprintf("%q in %s", want, selector), func() (any, bool) {
 		got := text(t, p, selector)
@@ -41,7 +41,7 @@ func awaitText(t testing.TB, most time.Duration, p *tab, selector, want string) 
 	})
 }
 
-func rows(t testing.TB, p *tab, filter string) int {
+func rows(t testing.TB, p evaluator, filter string) int {
 	t.Helper()
 	return eval[int](t, p, fmt.Sprintf("document.querySelectorAll('#inspector-rows tr%s').length", filter))
 }
@@ -94,13 +94,28 @@ func TestDemoOrders(t *testing.T) {
 	}
 }
 
+// click clicks on the first element that a selector finds.
+func click(t testing.TB, p evaluator, selector string) {
+	t.Helper()
+	eval[bool](t, p, fmt.Sprintf("document.querySelector(%q).click() ?? true", selector))
+}
+
 // TestDemoEvents drives the four-type demonstration (X3) to its end (R7, R5)
 // and stops another run of it (R9).
 func TestDemoEvents(t *testing.T) {
-	t.Parallel()
-	s := startDemo(t)
-	page := startBrowser(t).open(t, s.url)
+	for name, open := range map[string]func(t *testing.T, url string) evaluator{
+		"chromium": func(t *testing.T, url string) evaluator { t.Helper(); return startBrowser(t).open(t, url) },
+		"firefox":  func(t *testing.T, url string) evaluator { t.Helper(); return startFirefox(t).open(t, url) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := startDemo(t)
+			testDemoEvents(t, s, open(t, s.url))
+		})
+	}
+}
 
+func testDemoEvents(t *testing.T, s *sidestream, page evaluator) { //nolint:thelper // a test, run in each browser
 	awaitText(t, time.Minute, page, "#log", "the reconnect was answered 204")
 	if got, want := text(t, page, "#count"), "30 of 30"; got != want {
 		t.Errorf("got %q events, want %q", got, want)
@@ -125,15 +140,15 @@ func TestDemoEvents(t *testing.T) {
 		}
 	}
 
-	page.do(t, chromedp.Click(chromedp.CSS("#start")))
+	click(t, page, "#start")
 	wait(t, "some events", func() (any, bool) {
 		got := text(t, page, "#count")
 		return got, got == "2 of 30"
 	})
-	page.do(t, chromedp.Click(chromedp.CSS("#stop")))
+	click(t, page, "#stop")
 	s.awaitClients(t, "/events/demo", 0)
 	before := text(t, page, "#count")
-	page.do(t, chromedp.Click(chromedp.CSS("#clock")))
+	click(t, page, "#clock")
 	wait(t, "ticks of the clock", func() (any, bool) {
 		n := rows(t, page, `[data-stream="/events/clock"]`)
 		return n, n >= 3
@@ -216,6 +231,25 @@ func TestDemoFits(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// TestDemoFitsFirefox looks at the same in Firefox, as it comes.
+func TestDemoFitsFirefox(t *testing.T) {
+	t.Parallel()
+	s := startDemo(t)
+	page := startFirefox(t).open(t, s.url)
+	wait(t, "six events", func() (any, bool) {
+		n := rows(t, page, `[data-stream="/events/demo"]`)
+		return n, n >= 6
+	})
+	dir := t.ArtifactDir()
+	for _, width := range []int{1440, 900, 360} {
+		page.resize(t, width, 900)
+		if got := eval[int](t, page, "document.documentElement.scrollWidth"); got > width {
+			t.Errorf("%d wide: got a page of %d, want one that fits", width, got)
+		}
+		page.picture(t, filepath.Join(dir, fmt.Sprintf("firefox-%d.png", width)))
 	}
 }
 

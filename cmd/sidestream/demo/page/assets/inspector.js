@@ -1,7 +1,8 @@
 import { clock, follow } from "./stream.js";
 
 const ROWS = 200; // that are kept
-const SHORT = 110; // characters of data that are shown unasked
+const SHORT = 60; // characters of data that are shown unasked, on one line
+const BEGINNING = 160; // of longer data, which are shown as far as they fit
 const CLOCK = "/events/clock";
 
 // Inspector is the table of all events that the page receives.
@@ -99,7 +100,7 @@ function newData(data) {
   }
   const details = document.createElement("details");
   const summary = document.createElement("summary");
-  summary.textContent = `${data.slice(0, SHORT)}…`;
+  summary.textContent = data.slice(0, BEGINNING);
   const all = document.createElement("pre");
   all.textContent = data;
   details.append(summary, all);
