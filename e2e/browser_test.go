@@ -73,7 +73,7 @@ func (p *tab) json(ctx context.Context, expression string) ([]byte, error) {
 	inTab, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
-	return chromedp.Run(inTab, chromedp.Evaluate[[]byte](expression))
+	return chromedp.Run(inTab, chromedp.Evaluate[[]byte](expression)) //nolint:contextcheck // it has to be the tab's, and ends with ctx
 }
 
 // An evaluator is a page in some browser.

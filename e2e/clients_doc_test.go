@@ -18,6 +18,7 @@ const (
 	beginOfClients = "<!-- This part is written by go test -run TestClientsDocument -update in e2e. -->\n"
 	endOfClients   = "<!-- The end of that part. -->\n"
 	conformsMark   = "✓"
+	asAdvised      = ", as advised"
 )
 
 // TestClientsDocument holds docs/clients.md to the table that TestRealClients

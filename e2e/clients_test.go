@@ -30,7 +30,7 @@ const rehearsalPatience = 3 * patience
 
 // toldToWait is how long the clients of the stream "retry" are told to wait: longer
 // than any of them waits by itself.
-const toldToWait = 6 * time.Second
+const toldToWait = 8 * time.Second
 
 const steadyTable = `
 upstream: %s
@@ -140,13 +140,14 @@ func publishHook(t *testing.T, s *sidestream, stream, typ, data string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	transport := transportFor(t, "HTTP/1.1")
 	wait(t, "the webhook accepted", func() (any, bool) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/"+stream, strings.NewReader(string(text)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		req.Header.Set("Content-Type", "application/json")
-		resp, err := transportFor(t, "HTTP/1.1").RoundTrip(req)
+		resp, err := transport.RoundTrip(req)
 		if err != nil {
 			return err, false
 		}
@@ -187,6 +188,7 @@ const (
 
 // kinds publishes the items, with silence between, in which there are heartbeats.
 func (r *rehearsal) kinds(t *testing.T) {
+	t.Helper()
 	reference := follow(t, r.steady.url+"/kinds")
 	publishHook(t, r.steady, "kinds", "", theFirst)
 	r.await(t, "kinds", "the first event", func(f *follower) bool { return len(f.events()) > 0 })
@@ -271,6 +273,7 @@ func awaitBeats(t *testing.T, url string, n int) {
 
 // large publishes a payload of 1 MB between two small ones.
 func (r *rehearsal) large(t *testing.T) (check func()) {
+	t.Helper()
 	large := strings.Repeat("0123456789abcdefghijklmnopqrstuvwxyzäöüß", 1_000_000/44+1)
 	publishHook(t, r.steady, "large", "", theFirst)
 	publishHook(t, r.steady, "large", "", large)
@@ -293,6 +296,7 @@ func (r *rehearsal) large(t *testing.T) (check func()) {
 
 // retry cuts all connections and sees how long clients wait.
 func (r *rehearsal) retry(t *testing.T) (check func()) {
+	t.Helper()
 	publishHook(t, r.steady, "retry", "", theFirst)
 	r.await(t, "retry", "the first event", func(f *follower) bool { return len(f.events()) > 0 })
 	cuts := map[*follower]time.Time{}
@@ -320,6 +324,7 @@ func (r *rehearsal) retry(t *testing.T) (check func()) {
 
 // cuts cuts all connections again and again, and publishes meanwhile.
 func (r *rehearsal) cuts(t *testing.T) {
+	t.Helper()
 	var want []string
 	more := func() {
 		for range 4 {
@@ -378,6 +383,7 @@ func inOrder(want []string) func(*follower) string {
 
 // stale lets the API that is polled fail, and heals it.
 func (r *rehearsal) stale(t *testing.T) {
+	t.Helper()
 	r.await(t, "stale", "stream.live", func(f *follower) bool { return len(f.events()) == 2 })
 	r.failing.Store(true)
 	r.await(t, "stale", "stream.stale", func(f *follower) bool { return len(f.events()) == 3 })
@@ -397,6 +403,7 @@ func (r *rehearsal) stale(t *testing.T) {
 // kill kills the server under all clients, and starts it again. One stream
 // has a durable history, and the other one doesn't.
 func (r *rehearsal) kill(t *testing.T) {
+	t.Helper()
 	var want []string
 	more := func() {
 		for range 5 {
@@ -436,6 +443,7 @@ func (r *rehearsal) kill(t *testing.T) {
 // closed looks at clients whose connections are closed by the server, every
 // second, in the middle of a stream of numbers.
 func (r *rehearsal) closed(t *testing.T) {
+	t.Helper()
 	r.judge(t, "closed", resumesClosed, func(f *follower) string {
 		var does []string
 		messages := f.data("message")
@@ -461,6 +469,7 @@ func (r *rehearsal) closed(t *testing.T) {
 // end looks at clients whose stream has ended, and whose next request is
 // answered 204.
 func (r *rehearsal) end(t *testing.T) {
+	t.Helper()
 	r.judge(t, "end", staysAway, func(f *follower) string {
 		want := []heard{
 			{Kind: "message", Data: "1"}, {Kind: "message", Data: "2"}, {Kind: "message", Data: "3"},
@@ -472,10 +481,10 @@ func (r *rehearsal) end(t *testing.T) {
 		if got := f.events(); !slices.EqualFunc(got, want, same) {
 			return fmt.Sprintf("hears %v", got)
 		}
-		switch n := len(f.requests()); {
-		case n == 1:
+		switch len(f.requests()) {
+		case 1:
 			return "doesn't ask again"
-		case n == 2:
+		case 2:
 			return ""
 		default:
 			return "asks again and again"

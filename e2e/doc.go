@@ -1,6 +1,7 @@
 // Package e2e tests the sidestream binary against real software: nginx as the
-// application behind it, Chromium, the npm package eventsource and curl as
-// its clients, and signals, cut connections and garbage as its surroundings.
+// application behind it, Chromium, Firefox, clients from npm and for Go, and
+// curl as its clients, and signals, cut connections and garbage as its
+// surroundings.
 //
 // It is a module of its own, so that what only tests need is no dependency of
 // the program. setup.sh installs the software; then

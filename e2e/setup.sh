@@ -1,10 +1,10 @@
 #!/bin/sh
 # Installs what the end-to-end tests run, where it is missing: nginx, Chromium,
-# curl, Node.js, Java, Maven, kcat, Docker, a busybox to put into images, and
-# the npm packages of node/package-lock.json. For Debian and its kin, as root or
-# with sudo; elsewhere it says what to install. The NATS server and its command
-# line are built from their Go modules, and Apache Kafka is fetched by Maven,
-# outside the tree.
+# Firefox, curl, Node.js, Java, Maven, kcat, Docker, a busybox to put into
+# images, and the npm packages of node/package-lock.json. For Debian and its
+# kin, as root or with sudo; elsewhere it says what to install. The NATS server
+# and its command line are built from their Go modules, and Apache Kafka is
+# fetched by Maven, outside the tree.
 set -eu
 cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin
@@ -15,6 +15,7 @@ need() { # need COMMAND PACKAGE
 }
 need nginx nginx-light
 need chromium chromium
+need firefox-esr firefox-esr
 need curl curl
 need node nodejs
 need npm npm
