@@ -103,6 +103,7 @@ func click(t testing.TB, p evaluator, selector string) {
 // TestDemoEvents drives the four-type demonstration (X3) to its end (R7, R5)
 // and stops another run of it (R9).
 func TestDemoEvents(t *testing.T) {
+	t.Parallel()
 	for name, open := range map[string]func(t *testing.T, url string) evaluator{
 		"chromium": func(t *testing.T, url string) evaluator { t.Helper(); return startBrowser(t).open(t, url) },
 		"firefox":  func(t *testing.T, url string) evaluator { t.Helper(); return startFirefox(t).open(t, url) },

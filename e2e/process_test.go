@@ -28,6 +28,7 @@ func launch(tb testing.TB, name string, args ...string) *process {
 func launchTo(tb testing.TB, stdout io.Writer, name string, args ...string) *process {
 	tb.Helper()
 	p := &process{cmd: exec.Command(name, args...), output: &transcript{}, exited: make(chan struct{})}
+	p.cmd.WaitDelay = patience // for those that it has started, and that hold its output
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	if stdout != nil {
 		p.cmd.Stdout = stdout
