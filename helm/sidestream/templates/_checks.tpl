@@ -1,0 +1,115 @@
+{{/* What can't work together is refused, with what to do about it. What a single
+     value may be is in values.schema.json. */}}
+{{- define "sidestream.checks" -}}
+{{- include "sidestream.checkConfig" . -}}
+{{- if eq .Values.mode "sidecar" -}}
+  {{- include "sidestream.checkSidecar" . -}}
+{{- else -}}
+  {{- include "sidestream.checkGateway" . -}}
+{{- end -}}
+{{- if eq (int .Values.ports.http) (int .Values.ports.admin) -}}
+  {{- fail "ports.http and ports.admin have to differ" -}}
+{{- end -}}
+{{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled -}}
+  {{- fail "metrics.serviceMonitor and metrics.podMonitor would each collect everything; enable one" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sidestream.checkConfig" -}}
+{{- $config := .Values.config -}}
+{{- if and $config.table $config.existingConfigMap -}}
+  {{- fail "config.table and config.existingConfigMap are both set; the routing table is in one of them" -}}
+{{- end -}}
+{{- if $config.existingConfigMap -}}
+  {{- if or .Values.tls.existingSecret .Values.proxyProtocol -}}
+    {{- fail "tls and proxyProtocol are written into config.table; with config.existingConfigMap say it in listen of the table there, and mount the certificate by secrets" -}}
+  {{- end -}}
+{{- else if not $config.table -}}
+  {{- fail "there is no routing table; set config.table (a mapping, or --set-file config.table=routes.yaml) or config.existingConfigMap" -}}
+{{- else -}}
+  {{- $table := include "sidestream.given" . | fromYaml -}}
+  {{- if and (hasKey $table "listen") (or .Values.tls.existingSecret .Values.proxyProtocol) -}}
+    {{- fail "config.table has a listen, and tls or proxyProtocol is set; leave listen out, or say it there" -}}
+  {{- end -}}
+  {{- include "sidestream.checkHistory" (dict "ctx" . "table" $table) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* It takes the context as ctx, and the table. */}}
+{{- define "sidestream.checkHistory" -}}
+{{- $values := .ctx.Values -}}
+{{- $urls := dig "history" "nats" "urls" "" .table -}}
+{{- $all := dig "defaults" "history" "durable" false .table -}}
+{{- $durable := list -}}
+{{- $fleeting := list -}}
+{{- range .table.routes | default list -}}
+  {{- if kindIs "map" . -}}
+    {{- $kept := dig "history" "durable" $all . -}}
+    {{- if $kept -}}
+      {{- $durable = append $durable .path -}}
+    {{- else if hasKey . "webhook" -}}
+      {{- $fleeting = append $fleeting .path -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- if and $durable (not $urls) (not $values.persistence.enabled) (not $values.extraVolumeMounts) -}}
+  {{- fail (printf "config.table: the history of %s is durable, but there is nowhere to keep it; set history.nats.urls in the table, or persistence.enabled for one pod" (first $durable)) -}}
+{{- end -}}
+{{- if and $urls $values.persistence.enabled -}}
+  {{- fail "persistence is for the embedded NATS server, which isn't used since config.table has history.nats.urls" -}}
+{{- end -}}
+{{- $dir := dig "history" "nats" "embedded" "dir" "" .table -}}
+{{- if and $values.persistence.enabled $dir (not (hasPrefix (include "sidestream.dataDir" .ctx) $dir)) -}}
+  {{- fail (printf "config.table: history.nats.embedded.dir is %s, but the volume of persistence is at %s; leave it out" $dir (include "sidestream.dataDir" .ctx)) -}}
+{{- end -}}
+{{- if and $fleeting (eq $values.mode "gateway") (or $values.autoscaling.enabled (gt (int $values.replicaCount) 1)) -}}
+  {{- fail (printf "config.table: a webhook for %s reaches one pod, and the clients of the others would never see it; set history: {durable: true} of the route and history.nats.urls, or replicaCount 1" (first $fleeting)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sidestream.checkSidecar" -}}
+{{- range $name, $on := dict "ingress.enabled" .Values.ingress.enabled "httpRoute.enabled" .Values.httpRoute.enabled "autoscaling.enabled" .Values.autoscaling.enabled "networkPolicy.enabled" .Values.networkPolicy.enabled "persistence.enabled" .Values.persistence.enabled "metrics.serviceMonitor.enabled" .Values.metrics.serviceMonitor.enabled -}}
+  {{- if $on -}}
+    {{- fail (printf "%s is for mode gateway; with mode sidecar the Deployment and what belongs to it are the application's" $name) -}}
+  {{- end -}}
+{{- end -}}
+{{- if and .Values.metrics.podMonitor.enabled (not .Values.metrics.podMonitor.selector) -}}
+  {{- fail "metrics.podMonitor.selector: with mode sidecar these have to be labels of the application's pods" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sidestream.checkGateway" -}}
+{{- $values := .Values -}}
+{{- if $values.persistence.enabled -}}
+  {{- if or $values.autoscaling.enabled (gt (int $values.replicaCount) 1) -}}
+    {{- fail "persistence.enabled: one pod at a time has the volume; set replicaCount 1 and autoscaling.enabled false, or history.nats.urls in config.table for more" -}}
+  {{- end -}}
+  {{- if eq "RollingUpdate" (dig "type" "" $values.strategy) -}}
+    {{- fail "strategy.type RollingUpdate: a new pod would wait for the volume that the old one has until it is ready; with persistence.enabled leave strategy out, which is Recreate" -}}
+  {{- end -}}
+{{- end -}}
+{{- $pdb := $values.podDisruptionBudget -}}
+{{- if $pdb.enabled -}}
+  {{- if not (or (kindIs "invalid" $pdb.minAvailable) (kindIs "invalid" $pdb.maxUnavailable)) -}}
+    {{- fail "podDisruptionBudget has minAvailable and maxUnavailable; Kubernetes takes one of them" -}}
+  {{- end -}}
+  {{- $replicas := ternary (int $values.autoscaling.minReplicas) (int $values.replicaCount) $values.autoscaling.enabled -}}
+  {{- if and (not (kindIs "invalid" $pdb.minAvailable)) (not (kindIs "string" $pdb.minAvailable)) (ge (int $pdb.minAvailable) $replicas) -}}
+    {{- fail (printf "podDisruptionBudget.minAvailable: %d of %d pods could never be evicted, so that no node could be drained" (int $pdb.minAvailable) $replicas) -}}
+  {{- end -}}
+{{- end -}}
+{{- if $values.autoscaling.enabled -}}
+  {{- if gt (int $values.autoscaling.minReplicas) (int $values.autoscaling.maxReplicas) -}}
+    {{- fail "autoscaling.minReplicas is more than autoscaling.maxReplicas" -}}
+  {{- end -}}
+  {{- if and (eq $values.autoscaling.metric "cpu") (not (dig "requests" "cpu" "" $values.resources)) -}}
+    {{- fail "autoscaling.metric cpu is a share of resources.requests.cpu, which isn't set" -}}
+  {{- end -}}
+{{- end -}}
+{{- if and $values.httpRoute.enabled (not $values.httpRoute.parentRefs) -}}
+  {{- fail "httpRoute.parentRefs: name the Gateway, such as [{name: public, namespace: gateways}]" -}}
+{{- end -}}
+{{- if and $values.test.enabled $values.test.path $values.tls.existingSecret -}}
+  {{- fail "test.path: the test pod doesn't know who signed the certificate of tls.existingSecret; leave it out" -}}
+{{- end -}}
+{{- end -}}
