@@ -59,7 +59,7 @@
   {{- fail "persistence is for the embedded NATS server, which isn't used since config.table has history.nats.urls" -}}
 {{- end -}}
 {{- $dir := dig "history" "nats" "embedded" "dir" "" .table -}}
-{{- if and $values.persistence.enabled $dir (not (hasPrefix (include "sidestream.dataDir" .ctx) $dir)) -}}
+{{- if and $values.persistence.enabled (hasPrefix "/" $dir) (not (hasPrefix (printf "%s/" (include "sidestream.dataDir" .ctx)) $dir)) -}}
   {{- fail (printf "config.table: history.nats.embedded.dir is %s, but the volume of persistence is at %s; leave it out" $dir (include "sidestream.dataDir" .ctx)) -}}
 {{- end -}}
 {{- if and $fleeting (eq $values.mode "gateway") (or $values.autoscaling.enabled (gt (int $values.replicaCount) 1)) -}}

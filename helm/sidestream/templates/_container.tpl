@@ -10,6 +10,10 @@ args:
   {{- range .Values.extraArgs }}
   - {{ . | quote }}
   {{- end }}
+{{- if .Values.persistence.enabled }}
+# The table's directories are below it, unless they begin with a slash.
+workingDir: {{ include "sidestream.dataDir" . }}
+{{- end }}
 env:
   - name: SIDESTREAM_ADMIN
     value: ":{{ int .Values.ports.admin }}"

@@ -25,19 +25,27 @@ true
 {{- end -}}
 {{- end -}}
 
-{{/* "drain" of the table, as YAML. */}}
-{{- define "sidestream.drain" -}}
-{{- $own := dict -}}
-{{- if .Values.config.table -}}
-  {{- $own = (include "sidestream.given" . | fromYaml).drain | default dict -}}
-{{- end -}}
+{{/* "drain" as the chart adds it to a table, as YAML. */}}
+{{- define "sidestream.drainValues" -}}
 {{- $delay := "5s" -}}
 {{- if eq .Values.mode "sidecar" -}}
   {{- $delay = ternary "0s" .Values.sidecar.appDelay (eq "true" (include "sidestream.native" .)) -}}
 {{- end -}}
-{{- $drain := dict "delay" (.Values.drain.delay | default $delay) "window" .Values.drain.window "timeout" .Values.drain.timeout -}}
-{{- range $key, $value := $own -}}
-  {{- $_ := set $drain $key $value -}}
+{{- toYaml (dict "delay" (.Values.drain.delay | default $delay) "window" .Values.drain.window "timeout" .Values.drain.timeout) -}}
+{{- end -}}
+
+{{/* "drain" as it holds, as YAML: the table's own, with the program's defaults,
+     or that of values. */}}
+{{- define "sidestream.drain" -}}
+{{- $drain := include "sidestream.drainValues" . | fromYaml -}}
+{{- if .Values.config.table -}}
+  {{- $given := include "sidestream.given" . | fromYaml -}}
+  {{- if hasKey $given "drain" -}}
+    {{- $drain = dict "delay" "0s" "window" "5s" "timeout" "10s" -}}
+    {{- range $key, $value := $given.drain -}}
+      {{- $_ := set $drain $key $value -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 {{- toYaml $drain -}}
 {{- end -}}

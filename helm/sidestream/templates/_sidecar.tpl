@@ -54,7 +54,7 @@ terminationGracePeriodSeconds: {{ include "sidestream.sidecar.gracePeriod" . }}
 {{- $ctx := .Subcharts.sidestream | default . -}}
 {{- include "sidestream.sidecar.check" $ctx -}}
 {{- if not (include "sidestream.native" $ctx) -}}
-- {{- include "sidestream.container" $ctx | nindent 2 }}
+- {{ include "sidestream.container" $ctx | indent 2 | trim }}
 {{- end -}}
 {{- end -}}
 

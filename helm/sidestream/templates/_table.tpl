@@ -6,33 +6,42 @@
 {{- if kindIs "string" $table -}}
   {{- $table = fromYaml $table -}}
   {{- if hasKey $table "Error" -}}
-    {{- fail (printf "config.table is not YAML: %s" $table.Error) -}}
+    {{- fail (printf "config.table is not a mapping in YAML: %s" $table.Error) -}}
   {{- end -}}
 {{- end -}}
 {{- toYaml $table -}}
 {{- end -}}
 
-{{/* The table as the program reads it. What is given goes before what the chart
-     adds. */}}
+{{/* The table as the program reads it: what is given, and of what the chart adds
+     that which isn't there. A text stays as it is, with its comments, and with
+     its lines where the program's complaints will say they are. */}}
 {{- define "sidestream.table" -}}
-{{- $table := include "sidestream.given" . | fromYaml -}}
-{{- if not (hasKey $table "listen") -}}
-  {{- $_ := set $table "listen" (include "sidestream.listen" . | fromYaml).listen -}}
+{{- $given := include "sidestream.given" . | fromYaml -}}
+{{- $whole := deepCopy $given -}}
+{{- $added := dict -}}
+{{- range $key, $value := include "sidestream.additions" . | fromYaml -}}
+  {{- if not (hasKey $given $key) -}}
+    {{- $_ := set $added $key $value -}}
+    {{- $_ := set $whole $key $value -}}
+  {{- end -}}
 {{- end -}}
-{{- if not (hasKey $table "trusted_proxies") -}}
-  {{- $_ := set $table "trusted_proxies" .Values.trustedProxies -}}
+{{- $text := toYaml $whole -}}
+{{- if kindIs "string" .Values.config.table -}}
+  {{- $longer := trimSuffix "\n" .Values.config.table -}}
+  {{- if $added -}}
+    {{- $longer = printf "%s\n\n# Added by the chart.\n%s" $longer (toYaml $added) -}}
+  {{- end -}}
+  {{- if eq $text (toYaml (fromYaml $longer)) -}}
+    {{- $text = $longer -}}
+  {{- end -}}
 {{- end -}}
-{{- $_ := set $table "drain" (include "sidestream.drain" . | fromYaml) -}}
-{{- if .Values.persistence.enabled -}}
-  {{- $embedded := dict "nats" (dict "embedded" (dict "dir" (printf "%s/history" (include "sidestream.dataDir" .)))) -}}
-  {{- $_ := set $table "history" (merge ($table.history | default dict) $embedded) -}}
-{{- end -}}
-{{- toYaml $table -}}
+{{- $text -}}
 {{- end -}}
 
-{{- define "sidestream.listen" -}}
+{{/* What the chart adds to a table, as YAML. */}}
+{{- define "sidestream.additions" -}}
 {{- $address := printf ":%d" (int .Values.ports.http) -}}
-{{- $listen := dict "address" $address -}}
+{{- $listen := dict -}}
 {{- if .Values.tls.existingSecret -}}
   {{- $dir := include "sidestream.tlsDir" . -}}
   {{- $tls := dict "cert" (printf "%s/tls.crt" $dir) "key" (printf "%s/tls.key" $dir) "min_version" .Values.tls.minVersion -}}
@@ -44,7 +53,12 @@
 {{- with .Values.proxyProtocol -}}
   {{- $_ := set $listen "proxy_protocol" . -}}
 {{- end -}}
-{{- toYaml (dict "listen" (ternary (list $address) (list $listen) (eq 1 (len $listen)))) -}}
+{{- if $listen -}}
+  {{- $_ := set $listen "address" $address -}}
+{{- end -}}
+listen: {{ $listen | default $address | toJson }}
+trusted_proxies: {{ toJson .Values.trustedProxies }}
+drain: {{ include "sidestream.drainValues" . | fromYaml | toJson }}
 {{- end -}}
 
 {{/* Where things are in the container. */}}
