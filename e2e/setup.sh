@@ -63,8 +63,8 @@ if ! cmp -s node/package-lock.json "$done"; then
 		fail "npm can't install the packages of node/package-lock.json; is its registry within reach?"
 	cp node/package-lock.json "$done"
 fi
-# Programs in Go, at the versions that nats_server_test.go and
-# nats_command_test.go ask for.
+# Programs in Go, at the versions that nats_server_test.go,
+# nats_command_test.go and chart/chart.go ask for.
 go=${GO:-go}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sidestream
 bin=$cache/bin
@@ -86,6 +86,8 @@ program() { # program MODULE VERSION PACKAGE
 }
 program github.com/nats-io/nats-server/v2 v2.15.2 github.com/nats-io/nats-server/v2
 program github.com/nats-io/natscli v0.3.0 github.com/nats-io/natscli/nats
+program helm.sh/helm/v4 v4.3.1 helm.sh/helm/v4/cmd/helm
+program sigs.k8s.io/kustomize/kustomize/v5 v5.8.2 sigs.k8s.io/kustomize/kustomize/v5
 
 # What container_test.go compiles, for this kind of machine and for another, is
 # compiled here before, so that the test waits for little more than the linker.

@@ -1,0 +1,135 @@
+package chart
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const clock = `config.table.routes=[{"path":"/events/clock","generate":{"every":"1s"}}]`
+
+// What can't work is refused before anything is installed, and the message says
+// what would.
+func TestRefused(t *testing.T) {
+	chart := filepath.Join(source(t), "sidestream")
+	for _, test := range []struct {
+		name, want string
+		set        []string // --set-json
+	}{
+		{"no table", "there is no routing table; set config.table (a mapping, or --set-file config.table=routes.yaml) or config.existingConfigMap", nil},
+		{"two tables", "config.table and config.existingConfigMap are both set", []string{clock, `config.existingConfigMap="x"`}},
+		{"a text that is no table", "config.table is not a mapping in YAML: ", []string{`config.table="routes: [}"`}},
+		{"a list for a table", "at '/config/table': got array, want null or string or object", []string{`config.table=[]`}},
+		{"unknown value", "additional properties 'replicas' not allowed", []string{clock, `replicas=3`}},
+		{"unknown value below", "at '/service': additional properties 'ports' not allowed", []string{clock, `service.ports=[]`}},
+		{"mode", "at '/mode': value must be one of 'gateway', 'sidecar'", []string{clock, `mode="both"`}},
+		{"port of root", "at '/ports/http': minimum: got 80, want 1,024", []string{clock, `ports.http=80`}},
+		{"one port", "ports.http and ports.admin have to differ", []string{clock, `ports.admin=8080`}},
+		{"window", "at '/drain/window': '5 seconds' does not match pattern", []string{clock, `drain.window="5 seconds"`}},
+		{"drain of the table", `drain.window: "5" is not a duration; write a number with a unit, such as 250ms, 5s or 1m30s`,
+			[]string{clock, `config.table.drain={"window":5}`}},
+		{"digest", "at '/image/digest': 'sha256:12' does not match pattern", []string{clock, `image.digest="sha256:12"`}},
+		{"secret for nothing", "at '/secrets/0': missing property 'mountPath'", []string{clock, `secrets=[{"existingSecret":"x"}]`}},
+		{"short grace period", "terminationGracePeriodSeconds: 20 is less than the 25 s that drain.delay, drain.window, drain.timeout and 5 s take",
+			[]string{clock, `terminationGracePeriodSeconds=20`}},
+		{"persistence of two pods", "persistence.enabled: one pod at a time has the volume; set replicaCount 1", []string{clock, `persistence.enabled=true`}},
+		{"persistence of many pods", "persistence.enabled: one pod at a time has the volume",
+			[]string{clock, `persistence.enabled=true`, `replicaCount=1`, `autoscaling.enabled=true`}},
+		{"persistence and a rolling update", "strategy.type RollingUpdate: a new pod would wait for the volume",
+			[]string{clock, `persistence.enabled=true`, `replicaCount=1`, `strategy.type="RollingUpdate"`}},
+		{"persistence and a cluster", "persistence is for the embedded NATS server, which isn't used",
+			[]string{clock, `persistence.enabled=true`, `replicaCount=1`, `config.table.history={"nats":{"urls":["nats://n:4222"]}}`}},
+		{"a directory elsewhere", "history.nats.embedded.dir is /data, but the volume of persistence is at /var/lib/sidestream",
+			[]string{clock, `persistence.enabled=true`, `replicaCount=1`, `config.table.history={"nats":{"embedded":{"dir":"/data"}}}`}},
+		{"durable nowhere", "the history of /hook is durable, but there is nowhere to keep it; set history.nats.urls in the table, or persistence.enabled",
+			[]string{`config.table.routes=[{"path":"/hook","webhook":{},"history":{"durable":true}}]`}},
+		{"durable by default, nowhere", "the history of /events/clock is durable, but there is nowhere to keep it",
+			[]string{clock, `config.table.defaults={"history":{"durable":true}}`}},
+		{"a sidecar durable nowhere", "the history of /events/clock is durable, but there is nowhere to keep it",
+			[]string{clock, `mode="sidecar"`, `config.table.defaults={"history":{"durable":true}}`}},
+		{"webhooks of two pods", "a webhook for /hook reaches one pod, and the clients of the others would never see it",
+			[]string{`config.table.routes=[{"path":"/hook","webhook":{}}]`}},
+		{"listen twice", "config.table has a listen, and tls or proxyProtocol is set",
+			[]string{clock, `config.table.listen=":8080"`, `tls.existingSecret="x"`}},
+		{"TLS of a table elsewhere", "tls and proxyProtocol are written into config.table; with config.existingConfigMap say it in listen of the table there",
+			[]string{`config.existingConfigMap="x"`, `proxyProtocol=["10.0.0.0/8"]`}},
+		{"budget without room", "podDisruptionBudget.minAvailable: 2 of 2 pods could never be evicted, so that no node could be drained",
+			[]string{clock, `podDisruptionBudget.minAvailable=2`}},
+		{"two budgets", "podDisruptionBudget has minAvailable and maxUnavailable",
+			[]string{clock, `podDisruptionBudget.minAvailable=1`, `podDisruptionBudget.maxUnavailable=1`}},
+		{"more than the most", "autoscaling.minReplicas is more than autoscaling.maxReplicas",
+			[]string{clock, `autoscaling.enabled=true`, `autoscaling.minReplicas=20`}},
+		{"a share of nothing", "autoscaling.metric cpu is a share of resources.requests.cpu, which isn't set",
+			[]string{clock, `autoscaling.enabled=true`, `autoscaling.metric="cpu"`, `resources.requests={"cpu":null}`}},
+		{"a route of no Gateway", "httpRoute.parentRefs: name the Gateway", []string{clock, `httpRoute.enabled=true`}},
+		{"a test of TLS", "test.path: the test pod doesn't know who signed the certificate",
+			[]string{clock, `test.path="/events/clock"`, `tls.existingSecret="x"`}},
+		{"two monitors", "metrics.serviceMonitor and metrics.podMonitor would each collect everything",
+			[]string{clock, `metrics.serviceMonitor.enabled=true`, `metrics.podMonitor.enabled=true`}},
+		{"an Ingress of a sidecar", "ingress.enabled is for mode gateway; with mode sidecar the Deployment and what belongs to it are the application's",
+			[]string{clock, `mode="sidecar"`, `ingress.enabled=true`}},
+		{"a monitor of no pods", "metrics.podMonitor.selector: with mode sidecar these have to be labels of the application's pods",
+			[]string{clock, `mode="sidecar"`, `metrics.podMonitor.enabled=true`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			refused(t, test.want, chart, "1.36.0", test.set)
+		})
+	}
+}
+
+// The templates for other charts say what those have forgotten.
+func TestSidecarRefused(t *testing.T) {
+	tree := Tree(t)
+	addOneLine(t, tree)
+	for _, test := range []struct {
+		name, chart, kube, want string
+		set                     []string
+	}{
+		{"mode gateway", "examples/legacy-app", "1.36.0", "sidestream.mode is gateway, which installs a Deployment of its own; set sidestream.mode to sidecar",
+			[]string{`sidestream.mode="gateway"`}},
+		{"a value of the dependency", "examples/legacy-app", "1.36.0", "additional properties 'upstream' not allowed", []string{`sidestream.upstream="http://127.0.0.1:3000"`}},
+		{"one line on an old cluster", "one-line", "1.28.0", "sidestream.sidecar is for native sidecars, which Kubernetes has from 1.29 on; use sidestream.sidecar.containers and sidestream.sidecar.volumes",
+			[]string{`sidestream.mode="sidecar"`, `sidestream.` + clock}},
+		{"an old cluster", "sidestream", "1.24.0", "chart requires kubeVersion: >=1.25.0-0 which is incompatible with Kubernetes v1.24.0", []string{clock}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			refused(t, test.want, filepath.Join(tree, test.chart), test.kube, test.set)
+		})
+	}
+}
+
+// refused checks that Helm doesn't render a chart, and says why.
+func refused(t *testing.T, want, chart, kube string, set []string) {
+	t.Helper()
+	args := []string{"template", "live", chart, "--kube-version", kube}
+	for _, s := range set {
+		args = append(args, "--set-json", s)
+	}
+	out, err := Helm(t, args...)
+	if err == nil {
+		t.Fatalf("got manifests, want an error that says %q\n%s", want, out)
+	}
+	if !strings.Contains(err.Error(), want) {
+		t.Errorf("got  %v\nwant an error that says %q", err, want)
+	}
+}
+
+func TestLint(t *testing.T) {
+	tree := Tree(t)
+	for _, chart := range []string{"sidestream", "examples/legacy-app"} {
+		out, err := Helm(t, "lint", "--strict", filepath.Join(tree, chart))
+		if err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+	// Without values there is nothing to render; with them there is.
+	for _, r := range renderings {
+		if r.chart != "sidestream" {
+			continue
+		}
+		out, err := Helm(t, "lint", "--strict", "--kube-version", r.kube, "--values", filepath.Join("testdata", r.name+".values.yaml"), filepath.Join(tree, r.chart))
+		if err != nil {
+			t.Errorf("%s: %v\n%s", r.name, err, out)
+		}
+	}
+}
