@@ -1,7 +1,7 @@
 {{/* The container of the program, the same for the gateway and the sidecar. It
      takes the context of this chart. */}}
 {{- define "sidestream.container" -}}
-name: {{ ternary .Values.sidecar.name "sidestream" (eq .Values.mode "sidecar") }}
+name: {{ ternary .Values.sidecar.name "sidestream" (eq .Values.mode "sidecar") | quote }}
 image: {{ include "sidestream.image" . | quote }}
 imagePullPolicy: {{ .Values.image.pullPolicy }}
 args:
@@ -19,10 +19,10 @@ env:
     value: ":{{ int .Values.ports.admin }}"
   {{- range $secret := .Values.secrets }}
   {{- range $variable, $key := $secret.env }}
-  - name: {{ $variable }}
+  - name: {{ $variable | quote }}
     valueFrom:
       secretKeyRef:
-        name: {{ $secret.existingSecret }}
+        name: {{ $secret.existingSecret | quote }}
         key: {{ $key | quote }}
   {{- end }}
   {{- end }}
@@ -64,7 +64,7 @@ volumeMounts:
   {{- range $i, $secret := .Values.secrets }}
   {{- if $secret.mountPath }}
   - name: sidestream-secret-{{ $i }}
-    mountPath: {{ $secret.mountPath }}
+    mountPath: {{ $secret.mountPath | quote }}
     readOnly: true
   {{- end }}
   {{- end }}
@@ -95,23 +95,23 @@ volumeMounts:
 {{- define "sidestream.volumes" -}}
 - name: sidestream-config
   configMap:
-    name: {{ include "sidestream.configMapName" . }}
+    name: {{ include "sidestream.configMapName" . | quote }}
 {{- if .Values.tls.existingSecret }}
 - name: sidestream-tls
   secret:
-    secretName: {{ .Values.tls.existingSecret }}
+    secretName: {{ .Values.tls.existingSecret | quote }}
 {{- end }}
 {{- range $i, $secret := .Values.secrets }}
 {{- if $secret.mountPath }}
 - name: sidestream-secret-{{ $i }}
   secret:
-    secretName: {{ $secret.existingSecret }}
+    secretName: {{ $secret.existingSecret | quote }}
 {{- end }}
 {{- end }}
 {{- if .Values.persistence.enabled }}
 - name: sidestream-data
   persistentVolumeClaim:
-    claimName: {{ include "sidestream.claimName" . }}
+    claimName: {{ include "sidestream.claimName" . | quote }}
 {{- end }}
 {{- with .Values.extraVolumes }}
 {{ toYaml . }}
