@@ -2,6 +2,7 @@ package chart
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -11,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -52,19 +52,17 @@ func (e exposed) check(expression, readme string) error {
 	if err != nil {
 		return err
 	}
+	var wrong []error
 	parser.Inspect(parsed, func(node parser.Node, _ []parser.Node) error {
-		if err != nil {
-			return err
-		}
 		switch node := node.(type) {
 		case *parser.VectorSelector:
-			err = e.checkSelector(node, readme)
+			wrong = append(wrong, e.checkSelector(node, readme))
 		case *parser.AggregateExpr:
-			err = e.checkGrouping(node)
+			wrong = append(wrong, e.checkGrouping(node))
 		}
-		return err
+		return nil
 	})
-	return err
+	return errors.Join(wrong...)
 }
 
 func (e exposed) checkSelector(s *parser.VectorSelector, readme string) error {
@@ -73,7 +71,7 @@ func (e exposed) checkSelector(s *parser.VectorSelector, readme string) error {
 		return fmt.Errorf("there is no metric %s", s.Name)
 	}
 	for _, m := range s.LabelMatchers {
-		if m.Name == labels.MetricName {
+		if m.Name == "__name__" {
 			continue
 		}
 		if !slices.Contains(known, m.Name) {
@@ -92,20 +90,22 @@ func (e exposed) checkSelector(s *parser.VectorSelector, readme string) error {
 }
 
 // checkGrouping reports labels that nothing has which is summed up.
-func (e exposed) checkGrouping(a *parser.AggregateExpr) (err error) {
+func (e exposed) checkGrouping(a *parser.AggregateExpr) error {
+	var unknown []string
 	parser.Inspect(a.Expr, func(node parser.Node, _ []parser.Node) error {
-		s, ok := node.(*parser.VectorSelector)
-		if !ok || err != nil {
-			return nil
-		}
-		for _, name := range a.Grouping {
-			if !slices.Contains(e[s.Name], name) {
-				err = fmt.Errorf("%s is summed up by %s, which it doesn't have", s.Name, name)
+		if s, ok := node.(*parser.VectorSelector); ok {
+			for _, name := range a.Grouping {
+				if !slices.Contains(e[s.Name], name) {
+					unknown = append(unknown, s.Name+" by "+name)
+				}
 			}
 		}
 		return nil
 	})
-	return err
+	if len(unknown) > 0 {
+		return fmt.Errorf("%q are summed up by labels that they don't have", unknown)
+	}
+	return nil
 }
 
 func TestAlerts(t *testing.T) {
