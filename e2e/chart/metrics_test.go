@@ -111,7 +111,7 @@ func (e exposed) checkGrouping(a *parser.AggregateExpr) error {
 func TestAlerts(t *testing.T) {
 	metrics, readme := readExposed(t)
 	manifests := Template(t, "live", filepath.Join(source(t), "sidestream"), "--namespace", "web", "--set-json", clock,
-		"--set", "metrics.prometheusRule.enabled=true,config.table.limits.clients=20000")
+		"--set", "metrics.prometheusRule.enabled=true,metrics.prometheusRule.stateAge=7200,config.table.limits.clients=20000")
 	rule := only(t, objects(t, manifests), "PrometheusRule", "")
 	rules, _ := at(rule, "spec", "groups", 0, "rules").([]any)
 	if len(rules) < 10 {
@@ -123,7 +123,7 @@ func TestAlerts(t *testing.T) {
 		if err := metrics.check(expression, readme); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, expression)
 		}
-		if !strings.Contains(expression, `namespace="web"`) || strings.Contains(expression, "SELECTOR") || strings.Contains(expression, "CLIENTS") {
+		if !strings.Contains(expression, `namespace="web"`) {
 			t.Errorf("%s: got %s, want matchers for the release's namespace", name, expression)
 		}
 		if at(r, "labels", "severity") == nil {
@@ -142,8 +142,14 @@ func TestAlerts(t *testing.T) {
 			}
 		}
 	}
-	if full := fmt.Sprint(rules); !strings.Contains(full, "0.8 * 20000") {
-		t.Errorf("got %s, want the table's limits.clients in it", full)
+	full := fmt.Sprint(rules)
+	for _, want := range []string{"> 0.8 * 20000", "> 7200"} {
+		if !strings.Contains(full, want) {
+			t.Errorf("got %s, want %q in it", full, want)
+		}
+	}
+	if left := regexp.MustCompile("SELECTOR|CLIENTS|STATE_AGE").FindString(full); left != "" {
+		t.Errorf("got %s, want nothing left of %s", full, left)
 	}
 }
 

@@ -1,5 +1,6 @@
 {{/* The rules of files/alerts.yaml, as far as they are wanted. SELECTOR stands
-     there for the matchers, and CLIENTS for how many clients a pod may have. */}}
+     there for the matchers, CLIENTS for how many clients a pod may have, and
+     STATE_AGE for how old a state may be. */}}
 {{- define "sidestream.alerts" -}}
 {{- $rule := .Values.metrics.prometheusRule -}}
 {{- $selector := $rule.selector | default (printf "namespace=%q" .Release.Namespace) -}}
@@ -7,7 +8,7 @@
 {{- if .Values.config.table -}}
   {{- $clients = dig "limits" "clients" 50000 (include "sidestream.given" . | fromYaml) -}}
 {{- end -}}
-{{- $text := .Files.Get "files/alerts.yaml" | replace "SELECTOR" $selector | replace "CLIENTS" (int $clients | toString) -}}
+{{- $text := .Files.Get "files/alerts.yaml" | replace "SELECTOR" $selector | replace "CLIENTS" (int $clients | toString) | replace "STATE_AGE" (int $rule.stateAge | toString) -}}
 {{- $wanted := list -}}
 {{- range (fromYaml $text).rules -}}
   {{- if not (has .alert $rule.disabled) -}}
