@@ -81,6 +81,33 @@ func TestGracePeriod(t *testing.T) {
 	}
 }
 
+// The application waits, and the pod with it, for as long as that is said and no
+// longer: a hook that waits for nothing is refused by Kubernetes before 1.33.
+func TestSidecarGracePeriod(t *testing.T) {
+	app := filepath.Join(Tree(t), "examples", "legacy-app")
+	for _, test := range []struct {
+		kube, set string
+		lifecycle string
+		want      float64
+	}{
+		{"1.36.0", `{}`, "map[preStop:map[sleep:map[seconds:5]]]", 5 + 30 + 0 + 5 + 10 + 5},
+		{"1.29.0", `{}`, "map[preStop:map[exec:map[command:[sleep 5]]]]", 5 + 30 + 0 + 5 + 10 + 5},
+		{"1.28.0", `{}`, "map[preStop:map[exec:map[command:[sleep 10]]]]", 10 + 30 + 5 + 5 + 10 + 5},
+		{"1.36.0", `{"sidecar":{"appDelay":"0s","appTimeout":"1m"}}`, "map[]", 0 + 60 + 0 + 5 + 10 + 5},
+		{"1.36.0", `{"sidecar":{"appDelay":"1500ms","appTimeout":"1s"},"drain":{"window":"20s"}}`,
+			"map[preStop:map[sleep:map[seconds:2]]]", 2 + 1 + 0 + 20 + 10 + 5},
+	} {
+		got := pod(t, objects(t, Template(t, "live", app, "--kube-version", test.kube, "--set-json", "sidestream="+test.set)))
+		if got["terminationGracePeriodSeconds"] != test.want {
+			t.Errorf("%s: %s: got %v s, want %v", test.kube, test.set, got["terminationGracePeriodSeconds"], test.want)
+		}
+		containers := got["containers"].([]any)
+		if lifecycle := fmt.Sprint(at(containers[len(containers)-1], "lifecycle")); lifecycle != test.lifecycle {
+			t.Errorf("%s: %s: got the application's lifecycle %s, want %s", test.kube, test.set, lifecycle, test.lifecycle)
+		}
+	}
+}
+
 // What is there to be copied, and what kustomize makes, is what the template
 // renders.
 func TestCopies(t *testing.T) {

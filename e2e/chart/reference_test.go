@@ -3,6 +3,7 @@ package chart
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,7 +16,24 @@ import (
 
 // A schema is the part of values.schema.json that says what a value is made of.
 type schema struct {
-	Properties map[string]schema
+	Properties           map[string]schema
+	AdditionalProperties any
+	Items                *schema
+}
+
+// strict reports mappings with names that take other names as well.
+func (s schema) strict(name string) error {
+	if s.Properties != nil && s.AdditionalProperties != false {
+		return fmt.Errorf("values.schema.json: %q takes names that it doesn't know", name)
+	}
+	var wrong []error
+	for key, below := range s.Properties {
+		wrong = append(wrong, below.strict(name+"."+key))
+	}
+	if s.Items != nil {
+		wrong = append(wrong, s.Items.strict(name+"[]"))
+	}
+	return errors.Join(wrong...)
 }
 
 // The chart's README ends with this heading and a table made of values.yaml.
@@ -29,6 +47,9 @@ func TestReference(t *testing.T) {
 	unmarshal(t, filepath.Join(chart, "values.yaml"), func(data []byte) error { return yaml.Unmarshal(data, &root) })
 	var s schema
 	unmarshal(t, filepath.Join(chart, "values.schema.json"), func(data []byte) error { return json.Unmarshal(data, &s) })
+	if err := s.strict(""); err != nil {
+		t.Error(err)
+	}
 
 	r := reference{tb: t}
 	r.mapping("", root.Content[0], s)

@@ -64,8 +64,8 @@ terminationGracePeriodSeconds: {{ include "sidestream.sidecar.gracePeriod" . }}
 {{- include "sidestream.volumes" $ctx -}}
 {{- end -}}
 
-{{/* Where the Service leads, in place of the application. A number: names of
-     init containers' ports aren't looked up by every version of Kubernetes. */}}
+{{/* Where the Service leads, in place of the application. A number: for Services
+     Kubernetes doesn't look up names of init containers' ports. */}}
 {{- define "sidestream.sidecar.port" -}}
 {{- $ctx := .Subcharts.sidestream | default . -}}
 {{- include "sidestream.sidecar.check" $ctx -}}
@@ -90,6 +90,9 @@ terminationGracePeriodSeconds: {{ include "sidestream.sidecar.gracePeriod" . }}
 {{- $ctx := .Subcharts.sidestream | default . -}}
 {{- include "sidestream.sidecar.check" $ctx -}}
 {{- $seconds := int (include "sidestream.sidecar.appDelay" $ctx) -}}
+{{- if eq $seconds 0 -}}
+{}
+{{- else -}}
 preStop:
   {{- if semverCompare ">=1.30.0-0" $ctx.Capabilities.KubeVersion.Version }}
   sleep:
@@ -98,6 +101,7 @@ preStop:
   exec:
     command: [sleep, {{ $seconds | quote }}]
   {{- end }}
+{{- end -}}
 {{- end -}}
 
 {{/* terminationGracePeriodSeconds of the pod: the application's hook and end,
