@@ -74,7 +74,9 @@ type Route struct {
 	// configured.
 	Latest bool
 
-	// Upstream is the application behind the route, or nil.
+	// Upstream is the application behind the route, or nil: an http or https
+	// URL or, with the scheme unix, the path of the Unix-domain socket at which
+	// it is asked, without TLS.
 	Upstream *url.URL
 }
 

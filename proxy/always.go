@@ -21,7 +21,7 @@ func (p *endpoint) openAlways() {
 func (p *endpoint) openUnasked() {
 	_, err := p.open(streamKey{}, adapters.Vars{}, nil)
 	if err != nil && !p.lacking {
-		p.log.Error().Err(err).Stringer("again_every", trimInterval).Msg("the stream that is to be open always can't be opened")
+		p.log.Error().Err(err).Stringer("again_every", tidyInterval).Msg("the stream that is to be open always can't be opened")
 	}
 	p.lacking = err != nil
 }

@@ -95,7 +95,7 @@ func TestAlwaysWithoutRoom(t *testing.T) {
 			t.Errorf("got %d complaints in a minute, want one:\n%s", got, w.log)
 		}
 		c.drop()
-		after(trimInterval)
+		after(tidyInterval)
 		if got := w.running("r")[0]; got != 1 {
 			t.Errorf("sources running once there is room: got %d, want 1", got)
 		}

@@ -52,7 +52,8 @@ func (l *loader) conflicts(i int, n *yaml.Node, r *Route, cfg *Config) {
 	}
 	field := r.Adapter + ".listen.address" // see [adapters.Ingest.Address]
 	at, own := r.ingestAddress()
-	if own && (at.address == cfg.Admin || slices.Contains(cfg.Listen, at.address)) {
+	taken := func(b Binding) bool { return b.Address == at.address }
+	if own && (at.address == cfg.Admin || slices.ContainsFunc(cfg.Listen, taken)) {
 		complain(field, `the address for requests that bring events, %s, is one of the table's own ("listen", "admin"); leave out listen.address (events come in at "listen" anyway), or choose another port`, at.address)
 	}
 	for _, e := range cfg.Routes {

@@ -15,9 +15,9 @@ import (
 
 // Config is a routing table that was read and checked; see [Parse].
 type Config struct {
-	Listen   []string // TCP addresses
-	Admin    string   // TCP address of the admin listener; "off" for none
-	Upstream *url.URL // where requests go that no route takes; nil for nowhere
+	Listen   []Binding
+	Admin    string   // address of the admin listener, of the form of a [Binding]'s; "off" for none
+	Upstream *url.URL // where requests go that no route takes, see [adapters.Route.Upstream]; nil for nowhere
 	Limits   Limits
 	Drain    Drain
 	Routes   []*Route
@@ -28,16 +28,17 @@ type Config struct {
 
 // file is what stands in routes.yaml.
 type file struct {
-	// Listen are the TCP addresses to serve on: HTTP/1.1, and HTTP/2 without
-	// TLS. Default :8080.
-	Listen []string `yaml:"listen"`
+	// Listen are where to serve: TCP addresses, and sockets (unix:/path).
+	// Default :8080.
+	Listen []Binding `yaml:"listen"`
 
-	// Admin is the TCP address for /metrics, /healthz, /readyz and /streams;
-	// "off" for none. Default 127.0.0.1:9090.
+	// Admin is the TCP address, or the socket (unix:/path), for /metrics,
+	// /healthz, /readyz and /streams; "off" for none. Default 127.0.0.1:9090.
 	Admin string `yaml:"admin"`
 
-	// Upstream is the URL of the application behind: requests that no route
-	// takes pass through to it. Default: none; they are answered 404.
+	// Upstream is the application behind, as a URL or a socket (unix:/path):
+	// requests that no route takes pass through to it. Default: none; they are
+	// answered 404.
 	Upstream string `yaml:"upstream"`
 
 	// TrustedProxies are the addresses and networks of proxies in front: of
@@ -63,7 +64,7 @@ type file struct {
 
 func newFile() file {
 	return file{
-		Listen:   []string{":8080"},
+		Listen:   []Binding{{Address: ":8080"}},
 		Admin:    "127.0.0.1:9090",
 		Limits:   defaultLimits(),
 		Drain:    defaultDrain(),
@@ -94,6 +95,15 @@ type Limits struct {
 	// Unix socket has none. Default 0: no bound of its own.
 	ClientsPerAddress int `yaml:"clients_per_address"`
 
+	// ConnectionsPerAddress is how many connections of one IP address may be
+	// open at each address; more are closed at once. Those in proxy_protocol
+	// and trusted_proxies may have any number. 0, the default: no bound of its own.
+	ConnectionsPerAddress int `yaml:"connections_per_address"`
+
+	// HTTP2Streams is how many requests may be under way on one HTTP/2
+	// connection, streams among them, up to a million. Default 250.
+	HTTP2Streams int `yaml:"http2_streams"`
+
 	// Ingest is how many requests that bring events may be under way; more
 	// are answered 503. Default 1000. IngestTimeout bounds each of them, from
 	// its headers to its answer. Default 30s.
@@ -119,7 +129,8 @@ type Limits struct {
 func defaultLimits() Limits {
 	return Limits{
 		Connections: 65_536, Clients: 50_000, Streams: 10_000, Catchups: 100, HeaderBytes: 64 << 10,
-		Ingest: 1000, IngestTimeout: seconds(30),
+		HTTP2Streams: 250,
+		Ingest:       1000, IngestTimeout: seconds(30),
 		HeaderTimeout: seconds(10), IdleTimeout: seconds(120), StallTimeout: seconds(20), Retry: seconds(15),
 	}
 }
@@ -232,7 +243,8 @@ type defaults struct {
 // Options are how a route presents its source's events, and what it allows.
 // All of them may stand under defaults.
 type Options struct {
-	// Upstream is the application behind this route; default: the table's.
+	// Upstream is the application behind this route, as a URL or a socket
+	// (unix:/path); default: the table's.
 	Upstream string `yaml:"upstream"`
 
 	// Event are the expressions that make the route's events of the

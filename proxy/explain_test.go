@@ -157,7 +157,7 @@ routes:
 			cancel()
 			server.retire()
 			server.running.Wait()
-			server.transport.CloseIdleConnections()
+			server.transports.closeIdle()
 			served := Refused
 			switch {
 			case rec.Header().Get("X-App") != "":

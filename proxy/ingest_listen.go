@@ -55,11 +55,7 @@ func (s *Server) ingestServer(at ingestAddress) *http.Server {
 		t.serveIngest(at, w, r)
 	}))
 	if at.secure {
-		srv.Protocols.SetHTTP2(true)
-		srv.TLSConfig = &tls.Config{
-			MinVersion:         tls.VersionTLS12,
-			GetConfigForClient: s.ingestTLS(at, sampled(s.log)),
-		}
+		srv.TLSConfig = handshakes(s.ingestTLS(at, sampled(s.log)))
 	}
 	return srv
 }
@@ -83,20 +79,14 @@ func (t *router) serveIngest(at ingestAddress, w http.ResponseWriter, r *http.Re
 	mux.ServeHTTP(w, r)
 }
 
-// ingestTLS returns what asks for the TLS of a listener, for each connection.
-func (s *Server) ingestTLS(at ingestAddress, log zerolog.Logger) func(*tls.ClientHelloInfo) (*tls.Config, error) {
-	return func(*tls.ClientHelloInfo) (*tls.Config, error) {
+// ingestTLS returns what asks for the TLS of a listener.
+func (s *Server) ingestTLS(at ingestAddress, log zerolog.Logger) func() (*tls.Config, error) {
+	return func() (*tls.Config, error) {
 		config, err := s.table.Load().ingestTLS(at)
 		if err != nil {
 			log.Error().Err(err).Str("address", at.address).Msg("connection refused: no TLS for requests that bring events")
-			return nil, err
 		}
-		config = config.Clone()
-		config.NextProtos = []string{"h2", "http/1.1"}
-		// A session would be resumed although a client's authority is no
-		// longer trusted.
-		config.SessionTicketsDisabled = true
-		return config, nil
+		return config, err
 	}
 }
 

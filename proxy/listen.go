@@ -4,16 +4,28 @@ import (
 	"context"
 	"fmt"
 	"net"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/net/netutil"
 )
 
 // Listeners are where a server is reached.
 type Listeners struct {
-	Public []net.Listener
+	Public []PublicListener
 	Ingest []IngestListener
 	Admin  net.Listener // nil for none
 }
 
-// Listen opens the listeners that config names.
+// A PublicListener takes all requests but those for the admin pages. They are
+// opened by [Listen]; one that is made of nothing but a net.Listener takes
+// connections as they come.
+type PublicListener struct {
+	net.Listener
+	announced []Network     // peers that send PROXY headers
+	tls       *certificates // nil for none
+}
+
+// Listen opens the listeners that config names. What TLS they need is read.
 func Listen(ctx context.Context, config *Config) (l Listeners, err error) {
 	defer func() {
 		if err != nil {
@@ -21,27 +33,40 @@ func Listen(ctx context.Context, config *Config) (l Listeners, err error) {
 			l = Listeners{}
 		}
 	}()
-	var lc net.ListenConfig
-	for _, addr := range config.Listen {
-		ln, err := lc.Listen(ctx, "tcp", addr)
-		if err != nil {
+	for i, b := range config.Listen {
+		public := PublicListener{announced: b.ProxyProtocol}
+		if b.TLS != nil {
+			if public.tls, err = newCertificates(fmt.Sprintf("listen[%d]", i), *b.TLS); err != nil {
+				return l, fmt.Errorf("listen at %s: %w", b.Address, err)
+			}
+		}
+		if public.Listener, err = listenAt(ctx, b.Address, b.Mode); err != nil {
 			return l, fmt.Errorf("listen: %w", err)
 		}
-		l.Public = append(l.Public, ln)
+		l.Public = append(l.Public, public)
 	}
 	for _, at := range config.ingestAddresses() {
-		ln, err := lc.Listen(ctx, "tcp", at.address)
+		ln, err := listenAt(ctx, at.address, 0)
 		if err != nil {
 			return l, fmt.Errorf("listen for requests that bring events: %w", err)
 		}
 		l.Ingest = append(l.Ingest, IngestListener{ln, at})
 	}
-	if config.Admin != "" && config.Admin != "off" {
-		if l.Admin, err = lc.Listen(ctx, "tcp", config.Admin); err != nil {
+	if config.Admin != "" && config.Admin != adminOff {
+		if l.Admin, err = listenAt(ctx, config.Admin, 0); err != nil {
 			return l, fmt.Errorf("admin: %w", err)
 		}
 	}
 	return l, nil
+}
+
+func listenAt(ctx context.Context, address string, mode FileMode) (net.Listener, error) {
+	network, name := splitAddress(address)
+	if network == "unix" {
+		return listenSocket(ctx, name, mode)
+	}
+	var lc net.ListenConfig
+	return lc.Listen(ctx, network, name)
 }
 
 func (l Listeners) close() {
@@ -54,4 +79,31 @@ func (l Listeners) close() {
 	if l.Admin != nil {
 		_ = l.Admin.Close()
 	}
+}
+
+// bounded returns ln with the bounds of its connections. Peers that are exempt
+// may have any number of them.
+func (s *Server) bounded(ln net.Listener, exempt []Network) net.Listener {
+	limits := s.table.Load().config.Limits
+	if limits.ConnectionsPerAddress > 0 {
+		ln = boundPeers(ln, limits.ConnectionsPerAddress, exempt, s.metrics.refused(refusedTooMany).Inc)
+	}
+	return netutil.LimitListener(ln, limits.Connections)
+}
+
+// front returns ln as a server sees it: with the bounds of its connections,
+// which begin as its binding says.
+func (s *Server) front(l PublicListener) net.Listener {
+	ln := s.bounded(l.Listener, l.announced)
+	if len(l.announced) > 0 {
+		ln = s.announced(ln, l.announced)
+	}
+	if l.tls != nil {
+		ln = l.tls.secure(ln, s.logOf(l))
+	}
+	return ln
+}
+
+func (s *Server) logOf(l PublicListener) zerolog.Logger {
+	return s.log.With().Stringer("address", l.Addr()).Logger()
 }

@@ -36,12 +36,9 @@ func Parse(name string, data []byte, known *adapters.Registry, refs strictyaml.R
 	l := &loader{doc: doc, known: known}
 	f := newFile()
 	doc.Decode(doc.Root, "", &f)
-	cfg := &Config{Listen: f.Listen, Admin: f.Admin, Limits: f.Limits, Drain: f.Drain}
+	cfg := &Config{Listen: l.bindings(f.Listen, f.Admin), Admin: f.Admin, Limits: f.Limits, Drain: f.Drain}
 	var reachable bool
 	cfg.Upstream, reachable = l.upstream(doc.Root, "upstream", f.Upstream)
-	if len(f.Listen) == 0 {
-		doc.Errorf(strictyaml.Find(doc.Root, "listen"), "listen", "names no address; one such as :8080 is needed")
-	}
 	cfg.trusted = l.trust(f.TrustedProxies)
 	l.limits(f.Limits)
 	l.defaults(f.Defaults)
@@ -101,11 +98,21 @@ func (l *loader) limits(limits Limits) {
 			l.doc.Errorf(strictyaml.Find(l.doc.Root, path), path, "must be more than 0")
 		}
 	}
-	if limits.ClientsPerAddress < 0 {
-		const path = "limits.clients_per_address"
-		l.doc.Errorf(strictyaml.Find(l.doc.Root, path), path, "must be 0, for no bound, or more")
+	complain := l.complainer(strictyaml.Find(l.doc.Root, "limits"), "limits")
+	for _, bound := range []struct {
+		field string
+		value int
+	}{{"connections_per_address", limits.ConnectionsPerAddress}, {"clients_per_address", limits.ClientsPerAddress}} {
+		if bound.value < 0 {
+			complain(bound.field, "must be 0, for no bound, or more")
+		}
+	}
+	if limits.HTTP2Streams < 1 || limits.HTTP2Streams > maxHTTP2Streams {
+		complain("http2_streams", "%d is out of bounds; it is from 1 to %d", limits.HTTP2Streams, maxHTTP2Streams)
 	}
 }
+
+const maxHTTP2Streams = 1_000_000
 
 // defaults keeps the options that every route starts from, and the nodes that
 // each adapter's options are decoded from first.
@@ -372,11 +379,16 @@ func (l *loader) upstream(n *yaml.Node, path, raw string) (*url.URL, bool) {
 		return nil, true
 	}
 	u, err := url.Parse(raw)
+	socket, isSocket := socketPath(raw)
 	switch {
+	case isSocket:
+		if err = checkSocketPath(socket); err == nil {
+			return socketURL(socket), true
+		}
 	case err != nil:
-		err = errors.New("not a URL; write one such as http://127.0.0.1:3000")
+		err = errors.New("not a URL; write one such as http://127.0.0.1:3000, or a socket, unix:/run/app.sock")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		err = errors.New("must be a URL with http:// or https:// and a host, such as http://127.0.0.1:3000")
+		err = errors.New("must be a URL with http:// or https:// and a host, such as http://127.0.0.1:3000, or a socket, such as unix:/run/app.sock")
 	case u.User != nil:
 		err = errors.New("must not hold a user name or password")
 	case u.RawQuery != "" || u.Fragment != "":

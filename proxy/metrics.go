@@ -29,6 +29,7 @@ type metrics struct {
 	passthrough   *prometheus.CounterVec
 	ingests       *prometheus.CounterVec
 	received      *prometheus.CounterVec
+	refusals      *prometheus.CounterVec
 	reloads       *prometheus.CounterVec
 	reloaded      prometheus.Gauge
 }
@@ -58,6 +59,10 @@ func newMetrics(version string) *metrics {
 	m.passthrough = counter("passthrough_responses_total", "Responses of applications passed through, by status code.", "code")
 	m.ingests = counter("ingest_requests_total", "Requests that bring events, by the class of their answer: 2xx, 4xx, 5xx.", "route", "class")
 	m.received = counter("ingest_events_total", "Events of such requests that are where clients get them from.", "route")
+	m.refusals = counter("refused_connections_total", "Connections that were closed before a request, by reason: too_many (of their address) or proxy_header (a peer in proxy_protocol sent no proper one).", "reason")
+	for _, reason := range []string{refusedTooMany, refusedHeader} {
+		m.refused(reason)
+	}
 	m.reloads = counter("config_reloads_total", "Attempts to load a changed routing table.", "result")
 	m.fanOut = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "sidestream", Name: "fanout_seconds",
@@ -76,6 +81,16 @@ func newMetrics(version string) *metrics {
 	m.registry.MustRegister(m.fanOut, m.reloaded, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// Reasons to refuse a connection.
+const (
+	refusedTooMany = "too_many"
+	refusedHeader  = "proxy_header"
+)
+
+func (m *metrics) refused(reason string) prometheus.Counter {
+	return m.refusals.WithLabelValues(reason)
 }
 
 func (m *metrics) passedThrough(code int) {

@@ -93,7 +93,7 @@ func TestMetrics(t *testing.T) {
 func TestPassthroughIsCounted(t *testing.T) {
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) }))
 	s := New(passing(t, app.URL), Settings{})
-	defer s.transport.CloseIdleConnections()
+	defer s.transports.closeIdle()
 	request := func() int {
 		rec := httptest.NewRecorder()
 		s.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/x", http.NoBody))

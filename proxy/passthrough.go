@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	stdlog "log"
@@ -15,11 +16,19 @@ import (
 	"sidestream/proxy/eventstream"
 )
 
-// newTransport returns the transport to applications. Bodies are passed on
-// as they are, so it neither asks for nor undoes compression.
-func newTransport() *http.Transport {
+// newTransport returns the transport to applications, or to the one at the
+// socket if that isn't empty. Bodies are passed on as they are, so it neither
+// asks for nor undoes compression.
+func newTransport(socket string) *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	dial := dialer.DialContext
+	if socket != "" {
+		dial = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		}
+	}
 	return &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:           dial,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConns:          1024,
 		MaxIdleConnsPerHost:   256,
@@ -35,9 +44,13 @@ func newTransport() *http.Transport {
 // ways, with upgrades and trailers. What comes back is unchanged, too, but
 // where a stream is at the same URL, and beside true, it says so in Vary.
 func newPassthrough(upstream *url.URL, beside bool, s *Server) http.Handler {
-	log := s.log.With().Str("upstream", upstream.Host).Logger()
+	log := s.log.With().Str("upstream", cmp.Or(upstream.Host, upstream.String())).Logger()
+	transport := s.transports.to(upstream)
+	if socketOf(upstream) != "" {
+		upstream = &url.URL{Scheme: "http", Host: "localhost"} // which only a client sees that names no host
+	}
 	proxy := &httputil.ReverseProxy{
-		Transport:     s.transport,
+		Transport:     transport,
 		ErrorLog:      stdlog.New(complaints{log}, "", 0),
 		FlushInterval: -1, // nothing waits for a buffer to fill
 		Rewrite: func(r *httputil.ProxyRequest) {

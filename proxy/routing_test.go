@@ -38,7 +38,7 @@ routes:
 		t.Fatal(err)
 	}
 	s := New(config, Settings{})
-	defer s.transport.CloseIdleConnections()
+	defer s.transports.closeIdle()
 
 	const stream = "stream"
 	for _, tt := range []struct{ method, target, accept, want string }{

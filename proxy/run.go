@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 )
 
-// trimInterval is how often streams forget what is older than their history.
-const trimInterval = 10 * time.Second
+// tidyInterval is how often streams forget what is older than their history,
+// and TLS files are looked at.
+const tidyInterval = 10 * time.Second
 
 // unwind bounds the time that handlers take to return once their connections
 // are closed.
@@ -52,14 +52,11 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 			return nil
 		})
 	}
-	bounded := func(ln net.Listener) net.Listener {
-		return netutil.LimitListener(ln, s.table.Load().config.Limits.Connections)
-	}
 	for _, ln := range l.Public {
-		serve(public, bounded(ln))
+		serve(public, s.front(ln))
 	}
 	for _, ln := range l.Ingest {
-		serve(atFront(s.ingestServer(ln.at)), bounded(ln))
+		serve(atFront(s.ingestServer(ln.at)), s.bounded(ln, nil))
 	}
 	if l.Admin != nil {
 		serve(admin, l.Admin)
@@ -67,7 +64,7 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 	s.start() //nolint:contextcheck // a stream ends when its endpoint says so
 	stop := make(chan struct{})
 	group.Go(func() error { //nolint:contextcheck // as with start
-		s.trim(stop)
+		s.tidy(stop, l)
 		return nil
 	})
 
@@ -86,7 +83,7 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 	s.retire()
 	s.running.Wait()
 	pause(context.WithoutCancel(ctx), unwind, s.nothingPasses)
-	s.transport.CloseIdleConnections()
+	s.transports.closeIdle()
 	return err
 }
 
@@ -94,6 +91,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 	limits := s.table.Load().config.Limits
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
 		Handler:           h,
@@ -102,6 +100,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 		IdleTimeout:       time.Duration(limits.IdleTimeout),
 		MaxHeaderBytes:    int(limits.HeaderBytes),
 		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: limits.HTTP2Streams,
 			// A stream's deadline is of no use when its reset can't leave.
 			WriteByteTimeout: time.Duration(limits.StallTimeout),
 			SendPingTimeout:  time.Duration(limits.StallTimeout),
@@ -165,14 +164,21 @@ func pause(ctx context.Context, d time.Duration, done func() bool) {
 	}
 }
 
-func (s *Server) trim(stop <-chan struct{}) {
-	ticker := time.NewTicker(trimInterval)
+// tidy lets streams forget, and looks whether TLS files have changed, even if
+// nobody connects.
+func (s *Server) tidy(stop <-chan struct{}, l Listeners) {
+	ticker := time.NewTicker(tidyInterval)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
 			for _, p := range s.table.Load().endpoints {
 				p.trim()
+			}
+			for _, ln := range l.Public {
+				if ln.tls != nil {
+					_, _ = ln.tls.look(s.logOf(ln)) // there is a configuration, whatever it says
+				}
 			}
 		case <-stop:
 			return

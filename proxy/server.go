@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,9 +18,9 @@ import (
 
 // Server serves a routing table. Make one with [New].
 type Server struct {
-	log       zerolog.Logger
-	metrics   *metrics
-	transport *http.Transport // to applications
+	log        zerolog.Logger
+	metrics    *metrics
+	transports transports
 
 	table    atomic.Pointer[table]
 	reload   sync.Mutex // held while a table is replaced
@@ -50,12 +51,11 @@ type Settings struct {
 // New returns a server for the routing table in config.
 func New(config *Config, settings Settings) *Server {
 	s := &Server{
-		log:       settings.Log,
-		metrics:   newMetrics(settings.Version),
-		transport: newTransport(),
-		perAddr:   addressLimit{have: map[netip.Addr]int{}},
-		draining:  make(chan struct{}),
-		always:    make(chan struct{}),
+		log:      settings.Log,
+		metrics:  newMetrics(settings.Version),
+		perAddr:  addressLimit{have: map[netip.Addr]int{}},
+		draining: make(chan struct{}),
+		always:   make(chan struct{}),
 	}
 	close(s.always)
 	_, _ = rand.Read(s.secret[:]) // never fails
@@ -67,8 +67,8 @@ func New(config *Config, settings Settings) *Server {
 
 // Reload puts another routing table into service. Routes that haven't
 // changed keep their clients and streams; clients of the others are told to
-// come back, spread over the drain window. Listeners and header limits stay
-// as they were when the server started.
+// come back, spread over the drain window. Listeners and the limits of headers
+// and connections stay as they were when the server started.
 func (s *Server) Reload(config *Config) {
 	before := s.table.Load().config
 	s.install(config)
@@ -90,8 +90,10 @@ func (s *Server) retire() {
 }
 
 func sameListeners(a, b *Config) bool {
-	return slices.Equal(a.Listen, b.Listen) && a.Admin == b.Admin && slices.Equal(a.ingestAddresses(), b.ingestAddresses()) &&
+	return reflect.DeepEqual(a.Listen, b.Listen) && a.Admin == b.Admin && slices.Equal(a.ingestAddresses(), b.ingestAddresses()) &&
 		a.Limits.Connections == b.Limits.Connections &&
+		a.Limits.ConnectionsPerAddress == b.Limits.ConnectionsPerAddress &&
+		a.Limits.HTTP2Streams == b.Limits.HTTP2Streams &&
 		a.Limits.HeaderBytes == b.Limits.HeaderBytes &&
 		a.Limits.HeaderTimeout == b.Limits.HeaderTimeout &&
 		a.Limits.IdleTimeout == b.Limits.IdleTimeout &&

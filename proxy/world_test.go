@@ -117,7 +117,7 @@ func (w *world) boot(table string) {
 	w.stop, w.done = stop, make(chan error, 1)
 	w.public, w.admin, w.own = newPipeListener(), newPipeListener(), map[string]*pipeListener{}
 	config := w.parse(table)
-	listeners := Listeners{Public: []net.Listener{w.public}, Admin: w.admin}
+	listeners := Listeners{Public: []PublicListener{{Listener: w.public}}, Admin: w.admin}
 	for _, at := range config.ingestAddresses() {
 		w.own[at.address] = newPipeListener()
 		listeners.Ingest = append(listeners.Ingest, IngestListener{w.own[at.address], at})

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"sync"
@@ -28,8 +29,10 @@ func Adapter() adapters.Adapter {
 func build(o *Options, route adapters.Route, hosts *pace.Hosts) (adapters.Factory, error) {
 	f := &factory{options: o, hosts: hosts}
 	var errs [4]error
+	if f.target, errs[1] = newTemplate(o, route); errs[1] == nil {
+		o.Client.UnixSocket = cmp.Or(o.Client.UnixSocket, f.target.urls.Socket())
+	}
 	errs[0] = o.check(route)
-	f.target, errs[1] = newTemplate(o, route)
 	f.code, errs[2] = compile(o)
 	f.differ, errs[3] = newDiffer(o)
 	if err := errors.Join(errs[:]...); err != nil {

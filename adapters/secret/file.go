@@ -21,8 +21,9 @@ type File struct {
 	path   string
 	limit  int64
 
-	mu   sync.Mutex
-	last *reading // guarded by mu; nil before the first good one
+	mu      sync.Mutex
+	last    *reading // guarded by mu; nil before the first good one
+	trouble error    // guarded by mu; why the latest attempt to read it failed, nil if it didn't
 }
 
 // A reading is what a file held once. It is used as a pointer, which fmt
@@ -50,10 +51,24 @@ func (f *File) Content() ([]byte, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.refresh(); err != nil && f.last == nil {
-		return nil, fmt.Errorf("%s: %w", f.option, err)
+	if f.trouble = f.refresh(); f.trouble != nil && f.last == nil {
+		return nil, fmt.Errorf("%s: %w", f.option, f.trouble)
 	}
 	return f.last.data, nil
+}
+
+// Trouble returns why the latest Content is that of an earlier time, or nil if
+// it isn't. It does no I/O.
+func (f *File) Trouble() error {
+	if f == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.trouble == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", f.option, f.trouble)
 }
 
 // refresh reads the file if it has changed. The caller holds f.mu.

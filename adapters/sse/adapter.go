@@ -1,6 +1,7 @@
 package sse
 
 import (
+	"cmp"
 	"errors"
 	"math/rand/v2"
 	"net/http"
@@ -29,6 +30,9 @@ func Adapter() adapters.Adapter {
 
 func build(o Options, route adapters.Route) (*factory, error) {
 	t, err := newTarget(&o, route)
+	if err == nil {
+		o.Client.UnixSocket = cmp.Or(o.Client.UnixSocket, t.Socket())
+	}
 	if err := errors.Join(o.check(route), err); err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ routes:
 	ctx, cancel := context.WithCancel(context.Background())
 	server := proxy.New(config, proxy.Settings{Log: zerolog.Nop()})
 	done := make(chan error, 1)
-	go func() { done <- server.Run(ctx, proxy.Listeners{Public: []net.Listener{ln}}) }()
+	go func() { done <- server.Run(ctx, proxy.Listeners{Public: []proxy.PublicListener{{Listener: ln}}}) }()
 	return ln.Addr().String(), func() {
 		cancel()
 		if err := <-done; err != nil {

@@ -27,7 +27,7 @@ type Source struct {
 	mu     sync.Mutex
 	tried  *contents   // guarded by mu; what was last looked at, nil before the first
 	config *tls.Config // guarded by mu; made of the last good contents, nil before the first
-	err    error       // guarded by mu; what was wrong with tried, if config is nil
+	err    error       // guarded by mu; what was wrong with tried, nil if config was made of it
 }
 
 // New returns a source for options that [Options.Check] has nothing against.
@@ -75,18 +75,33 @@ func (s *Source) Config() (*tls.Config, error) {
 	if err != nil {
 		return nil, s.unusable(err)
 	}
-	if s.tried != nil && s.tried.equal(now) {
-		return s.config, s.err
+	if s.tried == nil || !s.tried.equal(now) {
+		s.tried = now
+		var config *tls.Config
+		if config, s.err = s.build(now); s.err == nil {
+			s.config = config
+		}
 	}
-	s.tried = now
-	config, err := s.build(now)
-	switch {
-	case err == nil:
-		s.config, s.err = config, nil
-	case s.config == nil:
-		s.err = s.unusable(err)
+	if s.config == nil {
+		return nil, s.unusable(s.err)
 	}
-	return s.config, s.err
+	return s.config, nil
+}
+
+// Trouble returns why the latest Config is that of an earlier time, for logs,
+// or nil if it isn't. It does no I/O.
+func (s *Source) Trouble() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.config == nil { // Config has said it
+		return nil
+	}
+	for _, f := range []*secret.File{s.ca, s.cert, s.key} {
+		if err := f.Trouble(); err != nil {
+			return err
+		}
+	}
+	return s.err
 }
 
 func (s *Source) unusable(err error) error {

@@ -30,8 +30,11 @@ func Origin(u *url.URL) string {
 // under, if it is relative, and what follows.
 func splitOrigin(text string, upstream *url.URL) (origin, base, rest string, err error) {
 	if strings.HasPrefix(text, "/") {
-		if upstream == nil {
+		switch {
+		case upstream == nil:
 			return "", "", "", ErrNoUpstream
+		case isSocket(upstream):
+			return "http://localhost", "", text, nil
 		}
 		if err := checkOrigin(upstream); err != nil {
 			return "", "", "", fmt.Errorf("the upstream can't be read from: %w", err)
@@ -61,6 +64,10 @@ func splitOrigin(text string, upstream *url.URL) (origin, base, rest string, err
 	}
 	return Origin(u), "", rest, nil
 }
+
+// isSocket reports whether an upstream is a Unix-domain socket; see
+// [sidestream/adapters.Route].
+func isSocket(upstream *url.URL) bool { return upstream.Scheme == "unix" }
 
 func checkOrigin(u *url.URL) error {
 	switch {

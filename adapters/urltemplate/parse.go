@@ -14,7 +14,8 @@ import (
 // Parse returns the template for the URL text, or, if that is empty, for the
 // upstream followed by the route's path, with those of the route's query
 // parameters that a request has. A text that starts with "/" goes under the
-// upstream. The pairs of query are added; their values may hold variables, too.
+// upstream; one at a Unix-domain socket has the host localhost. The pairs of
+// query are added; their values may hold variables, too.
 //
 // An error is an [adapters.OptionError] about "url" or "query.name", and an
 // [UnknownError] in it if the route doesn't have a variable.
@@ -48,6 +49,9 @@ func parseURL(configured string, route adapters.Route) (*Template, error) {
 	path, query, _ := strings.Cut(rest, "?")
 
 	t := &Template{origin: origin}
+	if u := route.Upstream; u != nil && isSocket(u) && strings.HasPrefix(text, "/") {
+		t.socket = u.Path
+	}
 	if t.path, err = parsePath(base+path, route.Vars); err != nil {
 		return nil, err
 	}

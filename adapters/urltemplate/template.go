@@ -11,6 +11,7 @@ import (
 // A Template makes URLs. It is safe for concurrent use.
 type Template struct {
 	origin string
+	socket string
 	path   []piece
 	query  []pair
 }
@@ -30,6 +31,10 @@ type pair struct {
 
 // Origin returns the scheme and host of all URLs of t, as [Origin] has them.
 func (t *Template) Origin() string { return t.origin }
+
+// Socket returns the path of the Unix-domain socket at which the URLs of t are
+// asked; empty: at their host.
+func (t *Template) Socket() string { return t.socket }
 
 // InPath reports whether the path has the variable name, so that there is no
 // URL without it.

@@ -50,7 +50,9 @@ func runDemo(cmd *cobra.Command, f *serveFlags) error {
 	if err != nil {
 		return reportErrors(cmd, err)
 	}
-	config.Listen, config.Admin = f.listen, f.admin
+	if err := config.ListenAt(f.listen, f.admin); err != nil {
+		return err
+	}
 	listeners, err := proxy.Listen(ctx, config)
 	if err != nil {
 		return err

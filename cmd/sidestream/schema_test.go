@@ -164,6 +164,7 @@ var onlyTheProgram = map[string]string{
 	"history":      "what is of use with what, and what values make sense",
 	"kafka":        "what is of use with what, and the grammar of names and keys",
 	"keys":         "what a source can do, and what is of use with what",
+	"listen":       "the grammar of addresses, and what is of use with what",
 	"nats":         "what is of use with what, and the grammar of names, subjects and URLs",
 	"empty":        "no table at all",
 	"not-yaml":     "no YAML",
@@ -182,6 +183,13 @@ var onlyTheProgram = map[string]string{
 	"webhook-verify":   "what is of use with what, and the grammar of keys and addresses",
 
 	"history-key history.nats.urls[0]": "the grammar of URLs",
+
+	"listen-types listen[1].proxy_protocol[0]": "the grammar of networks",
+	"listen-types listen[1].proxy_protocol[1]": "the grammar of networks",
+	"listen-types listen[1].proxy_protocol[2]": "the grammar of networks",
+	"listen-types listen[1].proxy_protocol[3]": "the grammar of networks",
+	"listen-types listen[2].mode":              "the grammar of modes",
+	"listen-types listen[3].mode":              "the grammar of modes",
 
 	"expressions routes[0].event.type":  "jq",
 	"expressions routes[0].event.data":  "jq",

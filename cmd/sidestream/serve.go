@@ -37,8 +37,8 @@ on SIGHUP; one with errors changes nothing. SIGTERM drains: /readyz turns to
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&f.config, "config", "c", "routes.yaml", "file with the routing table")
-	flags.StringSliceVar(&f.listen, "listen", nil, "addresses to listen on, in place of the table's")
-	flags.StringVar(&f.admin, "admin", "", `address of the admin listener, in place of the table's; "off" for none`)
+	flags.StringSliceVar(&f.listen, "listen", nil, "addresses to listen on, in place of the table's; unix:/path for a socket")
+	flags.StringVar(&f.admin, "admin", "", `address of the admin listener, in place of the table's; unix:/path for a socket, "off" for none`)
 	f.log.flags(flags)
 	return cmd
 }
@@ -60,13 +60,7 @@ func serve(cmd *cobra.Command, f *serveFlags) error {
 		if err != nil {
 			return nil, err
 		}
-		if len(f.listen) > 0 {
-			config.Listen = f.listen
-		}
-		if f.admin != "" {
-			config.Admin = f.admin
-		}
-		return config, nil
+		return config, config.ListenAt(f.listen, f.admin)
 	}
 	data, err := readTable(f.config)
 	if err != nil {

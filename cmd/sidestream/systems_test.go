@@ -30,7 +30,10 @@ func serveReference(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Chdir(t.TempDir()) // where histories are kept
-	config.Listen, config.Admin, config.Drain.Window = []string{"127.0.0.1:0"}, "off", 0
+	config.Drain.Window = 0
+	if err := config.ListenAt([]string{"127.0.0.1:0"}, "off"); err != nil {
+		t.Fatal(err)
+	}
 	listeners, err := proxy.Listen(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
