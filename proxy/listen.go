@@ -25,6 +25,16 @@ type PublicListener struct {
 	tls       *certificates // nil for none
 }
 
+// newPublic returns a listener that lacks only its net.Listener for the binding
+// at path in the table.
+func newPublic(path string, b Binding) (l PublicListener, err error) {
+	l.announced = b.ProxyProtocol
+	if b.TLS != nil {
+		l.tls, err = newCertificates(path, *b.TLS)
+	}
+	return l, err
+}
+
 // Listen opens the listeners that config names. What TLS they need is read.
 func Listen(ctx context.Context, config *Config) (l Listeners, err error) {
 	defer func() {
@@ -34,11 +44,9 @@ func Listen(ctx context.Context, config *Config) (l Listeners, err error) {
 		}
 	}()
 	for i, b := range config.Listen {
-		public := PublicListener{announced: b.ProxyProtocol}
-		if b.TLS != nil {
-			if public.tls, err = newCertificates(fmt.Sprintf("listen[%d]", i), *b.TLS); err != nil {
-				return l, fmt.Errorf("listen at %s: %w", b.Address, err)
-			}
+		public, err := newPublic(fmt.Sprintf("listen[%d]", i), b)
+		if err != nil {
+			return l, fmt.Errorf("listen at %s: %w", b.Address, err)
 		}
 		if public.Listener, err = listenAt(ctx, b.Address, b.Mode); err != nil {
 			return l, fmt.Errorf("listen: %w", err)

@@ -117,7 +117,12 @@ func (w *world) boot(table string) {
 	w.stop, w.done = stop, make(chan error, 1)
 	w.public, w.admin, w.own = newPipeListener(), newPipeListener(), map[string]*pipeListener{}
 	config := w.parse(table)
-	listeners := Listeners{Public: []PublicListener{{Listener: w.public}}, Admin: w.admin}
+	public, err := newPublic("listen[0]", config.Listen[0])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	public.Listener = w.public
+	listeners := Listeners{Public: []PublicListener{public}, Admin: w.admin}
 	for _, at := range config.ingestAddresses() {
 		w.own[at.address] = newPipeListener()
 		listeners.Ingest = append(listeners.Ingest, IngestListener{w.own[at.address], at})
@@ -361,6 +366,11 @@ func newPipeListener() *pipeListener {
 
 func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
+	return l.connect(ctx, client, server)
+}
+
+// connect has the listener accept server, and returns client.
+func (l *pipeListener) connect(ctx context.Context, client, server net.Conn) (net.Conn, error) {
 	select {
 	case l.conns <- server:
 		return client, nil

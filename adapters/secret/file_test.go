@@ -26,7 +26,7 @@ func holds(tb testing.TB, what string, f *secret.File, want string) {
 
 func TestNoFile(t *testing.T) {
 	f := secret.NewFile("tls.ca", "", limit)
-	if got, err := f.Content(); f != nil || got != nil || err != nil {
+	if got, err := f.Content(); f != nil || got != nil || err != nil || f.Trouble() != nil {
 		t.Errorf("got %v with %q, %v, want nothing", f, got, err)
 	}
 }

@@ -126,6 +126,47 @@ func TestLastGoodStands(t *testing.T) {
 	}
 }
 
+// Trouble tells that, and why, the last good configuration stands.
+func TestTrouble(t *testing.T) {
+	a := tlstest.NewAuthority(t)
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	s := newSource(func(o *tlsfiles.Options) { o.Cert, o.Key = cert, key })
+	_, err := s.Config()
+	fails(t, "from the start", err, "no such file")
+	if err := s.Trouble(); err != nil {
+		t.Errorf("from the start: got %v, want nothing beside Config's error", err)
+	}
+	firstCert, firstKey := a.Issue(t, "one")
+	write(t, cert, firstCert)
+	write(t, key, firstKey)
+	none := func(what string) {
+		t.Helper()
+		config(t, s)
+		if err := s.Trouble(); err != nil {
+			t.Errorf("%s: got %v, want nothing", what, err)
+		}
+	}
+	none("good")
+	some := func(what string, parts ...string) {
+		t.Helper()
+		config(t, s)
+		fails(t, what, s.Trouble(), parts...)
+	}
+	nextCert, nextKey := a.Issue(t, "two")
+	write(t, cert, nextCert)
+	some("a certificate without its key", "tls.cert: ", "tls.key: ", "match")
+	some("still", "match")
+	write(t, key, nextKey)
+	none("with its key")
+	if err := os.Remove(cert); err != nil {
+		t.Fatal(err)
+	}
+	some("removed", "tls.cert: ", "no such file")
+	write(t, cert, nextCert)
+	none("back")
+}
+
 func TestUnusable(t *testing.T) {
 	a := tlstest.NewAuthority(t)
 	cert, key := a.Issue(t, "one")
