@@ -123,6 +123,9 @@ func TestLastContentStands(t *testing.T) {
 		t.Fatal(err)
 	}
 	holds(t, "removed", f, "one")
+	if err := f.Trouble(); err == nil || !strings.HasPrefix(err.Error(), "key: ") || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("removed: got %v, want that, about the option", err)
+	}
 	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +135,9 @@ func TestLastContentStands(t *testing.T) {
 	}
 	write(t, path, "two")
 	holds(t, "back", f, "two")
+	if err := f.Trouble(); err != nil {
+		t.Errorf("back: got %v, want no trouble", err)
+	}
 }
 
 func TestFileThatWasNeverGood(t *testing.T) {

@@ -151,7 +151,12 @@ func TestTrouble(t *testing.T) {
 	some := func(what string, parts ...string) {
 		t.Helper()
 		config(t, s)
-		fails(t, what, s.Trouble(), parts...)
+		err := s.Trouble()
+		for _, part := range parts {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("%s: got %v, want %q in it", what, err, part)
+			}
+		}
 	}
 	nextCert, nextKey := a.Issue(t, "two")
 	write(t, cert, nextCert)
