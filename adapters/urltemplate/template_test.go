@@ -170,6 +170,21 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
+// TestSocket: what goes under an upstream at a socket is asked there.
+func TestSocket(t *testing.T) {
+	upstream := &url.URL{Scheme: "unix", OmitHost: true, Path: "/run/app.sock"}
+	for text, want := range map[string][2]string{
+		"":                    {"/run/app.sock", "http://localhost"},
+		"/a/{v}":              {"/run/app.sock", "http://localhost"},
+		"https://legacy.test": {"", "https://legacy.test"},
+	} {
+		template := parse(t, text, nil, adapters.Route{Path: "/doc", Vars: []string{"v"}, Upstream: upstream})
+		if got := [2]string{template.Socket(), template.Origin()}; got != want {
+			t.Errorf("%q: got the socket and origin %q, want %q", text, got, want)
+		}
+	}
+}
+
 func parse(t *testing.T, text string, query map[string]string, route adapters.Route) *Template {
 	t.Helper()
 	template, err := Parse(text, query, route)
