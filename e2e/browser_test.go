@@ -19,13 +19,14 @@ type tab struct {
 	ctx context.Context //nolint:containedctx // in chromedp, a context is the tab
 }
 
-func startBrowser(tb testing.TB) *browser {
+// startBrowser starts one, with further flags.
+func startBrowser(tb testing.TB, flags ...chromedp.ExecAllocatorOption) *browser {
 	tb.Helper()
 	name, err := exec.LookPath("chromium")
 	if err != nil {
 		tb.Fatalf("%v (setup.sh installs what the tests need)", err)
 	}
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(),
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append([]chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(name),
 		chromedp.UserDataDir(tb.TempDir()),
 		chromedp.Headless,
@@ -37,7 +38,7 @@ func startBrowser(tb testing.TB) *browser {
 		chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true),
-	)
+	}, flags...)...)
 	tb.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	tb.Cleanup(cancel)

@@ -34,16 +34,34 @@ func serve(tb testing.TB, routes string) *sidestream {
 
 func serveFile(tb testing.TB, config string) *sidestream {
 	tb.Helper()
-	listen, admin := fmt.Sprintf("127.0.0.1:%d", freePort(tb)), fmt.Sprintf("127.0.0.1:%d", freePort(tb))
-	s := &sidestream{
-		url: "http://" + listen, admin: "http://" + admin, config: config,
-		args: []string{
-			"serve", "--config", config, "--listen", listen, "--admin", admin,
-			"--log-level", "debug", "--log-format", "json",
-		},
-	}
+	listen := fmt.Sprintf("127.0.0.1:%d", freePort(tb))
+	s := newSidestream(tb, "http://"+listen, config, "--listen", listen)
 	s.start(tb)
 	return s
+}
+
+// serveAt runs the binary with a routing table that says itself where to
+// listen; url is one way to reach it.
+func serveAt(tb testing.TB, url, routes string) *sidestream {
+	tb.Helper()
+	config := filepath.Join(tb.TempDir(), "routes.yaml")
+	writeFile(tb, config, routes)
+	s := newSidestream(tb, url, config)
+	s.start(tb)
+	return s
+}
+
+// newSidestream returns one that doesn't run yet.
+func newSidestream(tb testing.TB, url, config string, flags ...string) *sidestream {
+	tb.Helper()
+	admin := fmt.Sprintf("127.0.0.1:%d", freePort(tb))
+	return &sidestream{
+		url: url, admin: "http://" + admin, config: config,
+		args: append([]string{
+			"serve", "--config", config, "--admin", admin,
+			"--log-level", "debug", "--log-format", "json",
+		}, flags...),
+	}
 }
 
 // start runs the binary, again if it has run before, on the same addresses.

@@ -49,15 +49,20 @@ type IngestListener struct {
 
 // ingestServer returns the server for what comes in at a listener.
 func (s *Server) ingestServer(at ingestAddress) *http.Server {
-	srv := s.httpServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.httpServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t := s.table.Load()
 		t.settle(r, &s.log)
 		t.serveIngest(at, w, r)
 	}))
-	if at.secure {
-		srv.TLSConfig = handshakes(s.ingestTLS(at, sampled(s.log)))
+}
+
+// frontOfIngest returns ln as its server sees it.
+func (s *Server) frontOfIngest(l IngestListener) net.Listener {
+	ln := s.bounded(l.Listener, nil)
+	if l.at.secure {
+		ln = tls.NewListener(ln, handshakes(s.ingestTLS(l.at, sampled(s.log))))
 	}
-	return srv
+	return ln
 }
 
 // serveIngest answers a request that has come in at a listener for those that

@@ -42,11 +42,7 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 	serve := func(srv *http.Server, ln net.Listener) {
 		s.log.Info().Stringer("address", ln.Addr()).Bool("admin", srv == admin).Msg("listening")
 		group.Go(func() error {
-			serve := srv.Serve
-			if srv.TLSConfig != nil {
-				serve = func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") }
-			}
-			if err := serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 				return err
 			}
 			return nil
@@ -56,7 +52,7 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 		serve(public, s.front(ln))
 	}
 	for _, ln := range l.Ingest {
-		serve(atFront(s.ingestServer(ln.at)), s.bounded(ln, nil))
+		serve(atFront(s.ingestServer(ln.at)), s.frontOfIngest(ln))
 	}
 	if l.Admin != nil {
 		serve(admin, l.Admin)
