@@ -1,18 +1,13 @@
 package adapters
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 )
 
-// ErrEverybody says that a network has all addresses.
-var ErrEverybody = errors.New("is everybody")
-
 // ParseNetwork reads an address, or a network in CIDR notation, as it is
-// configured. The error is [ErrEverybody], wrapped, for a network that leaves
-// nobody out.
+// configured.
 func ParseNetwork(text string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(text); err == nil {
 		a = a.Unmap()
@@ -27,8 +22,6 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 		return netip.Prefix{}, fmt.Errorf(`%q is neither an address nor a network, such as "192.0.2.7" or "192.0.2.0/24"`, text)
 	case n.Masked() != n:
 		return netip.Prefix{}, fmt.Errorf("%s has bits behind its prefix; the network is %s", text, n.Masked())
-	case n.Bits() == 0:
-		return netip.Prefix{}, fmt.Errorf("%s %w", text, ErrEverybody)
 	case n.Addr().Is4In6():
 		return netip.Prefix{}, fmt.Errorf("%s is of IPv4; write it as such", text)
 	}

@@ -26,8 +26,8 @@ type Binding struct {
 	// Default: none.
 	TLS *tlsfiles.ServerOptions `yaml:"tls"`
 
-	// ProxyProtocol are the peers, addresses and networks, that begin each
-	// connection with a PROXY header (version 1 or 2), before TLS if there is
+	// ProxyProtocol are the peers, addresses and networks (and private, as in
+	// trusted_proxies), that begin each connection with a PROXY header (version 1 or 2), before TLS if there is
 	// any: the client's address is then that in the header. A connection of
 	// theirs without one is closed; others' are taken as they are. At a socket
 	// the only entry is unix: all who connect there. Default: nobody.
@@ -142,7 +142,7 @@ func (l *loader) binding(path string, b *Binding, before []Binding) {
 		complain("mode", "has no effect at a TCP address; it is for the file of a socket (unix:)")
 	}
 	for i, peer := range b.ProxyProtocol {
-		if peer != (Network{}) && peer.local != socket {
+		if !peer.empty() && peer.local != socket {
 			complain(fmt.Sprintf("proxy_protocol[%d]", i), "at a TCP address peers are addresses and networks; at a socket they have none, and the entry is %s", localNetwork)
 		}
 	}

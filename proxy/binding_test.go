@@ -29,7 +29,9 @@ func tryBare(table string) (*Config, error) {
 	return Parse("test.yaml", []byte(table), adapters.NewRegistry(bare), strictyaml.References{})
 }
 
-func prefix(text string) Network { return Network{prefix: netip.MustParsePrefix(text)} }
+func prefix(text string) Network {
+	return Network{prefixes: []netip.Prefix{netip.MustParsePrefix(text)}}
+}
 
 func TestBindings(t *testing.T) {
 	for table, want := range map[string][]Binding{

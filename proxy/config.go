@@ -48,7 +48,7 @@ type file struct {
 	// dropped. "private" stands for loopback and link-local addresses and
 	// those of RFC 1918 and RFC 4193, "unix" for whoever connects to a Unix
 	// socket. Default: none.
-	TrustedProxies []string `yaml:"trusted_proxies"`
+	TrustedProxies []Network `yaml:"trusted_proxies"`
 
 	Limits   Limits   `yaml:"limits"`
 	Drain    Drain    `yaml:"drain"`
@@ -95,7 +95,8 @@ type Limits struct {
 	// Unix socket has none. Default 0: no bound of its own.
 	ClientsPerAddress int `yaml:"clients_per_address"`
 
-	// ConnectionsPerAddress is how many connections of one IP address may be
+	// ConnectionsPerAddress is how many connections of one IP address (or, with
+	// IPv6, of one network of 64 bits) may be
 	// open at each address; more are closed at once. Those in proxy_protocol
 	// and trusted_proxies may have any number. 0, the default: no bound of its own.
 	ConnectionsPerAddress int `yaml:"connections_per_address"`

@@ -182,7 +182,7 @@ routes:
 			}
 			w := httptest.NewRecorder()
 			s.ServeHTTP(w, r)
-			s.transport.CloseIdleConnections()
+			s.transports.closeIdle()
 			want := "204 " + tt.granted
 			switch {
 			case tt.granted != "":
@@ -202,7 +202,7 @@ routes:
 		t.Fatal(err)
 	}
 	s := New(config, Settings{})
-	defer s.transport.CloseIdleConnections()
+	defer s.transports.closeIdle()
 	r := httptest.NewRequest(http.MethodOptions, "/get/7", http.NoBody)
 	r.Header.Set("Origin", page)
 	w := httptest.NewRecorder()
@@ -259,7 +259,7 @@ func TestApplicationBesideAStream(t *testing.T) {
 		if s.ServeHTTP(w, r); w.Code != http.StatusBadGateway || w.Header().Get("Vary") != "Accept" {
 			t.Errorf("with the application gone: got %d, Vary %q; want 502, Accept", w.Code, w.Header().Get("Vary"))
 		}
-		s.transport.CloseIdleConnections()
+		s.transports.closeIdle()
 	}
 }
 

@@ -42,7 +42,7 @@ routes:
 			s := New(table, Settings{})
 			w := httptest.NewRecorder()
 			s.ServeHTTP(w, r.Clone(t.Context()))
-			s.transport.CloseIdleConnections()
+			s.transports.closeIdle()
 			granted := w.Header().Get("Access-Control-Allow-Origin") != ""
 
 			e := Explain(table, r, ExplainOptions{})

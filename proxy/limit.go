@@ -30,8 +30,8 @@ func (l *limit) full() bool { return l.have.Load() >= l.most.Load() }
 
 func (l *limit) give() { l.have.Add(-1) }
 
-// addressLimit counts clients by their addresses. What it keeps is bounded by
-// how many clients there are.
+// addressLimit counts by addresses. What it keeps is bounded by how much there
+// is to count.
 type addressLimit struct {
 	most atomic.Int64 // of each address; 0: no bound
 
@@ -39,7 +39,7 @@ type addressLimit struct {
 	have map[netip.Addr]int // none of which is 0; guarded by mu
 }
 
-// take counts a client in, if there is room for it.
+// take counts one in, if there is room for it.
 func (l *addressLimit) take(a netip.Addr) bool {
 	if !a.IsValid() {
 		return true
@@ -65,11 +65,16 @@ func (l *addressLimit) give(a netip.Addr) {
 	}
 }
 
-// addressOf returns by what the clients of an address are counted: the address,
-// or the first of its network of 64 bits, all of which one host may have
-// (RFC 4291 section 2.5.4). It isn't valid for a client without one.
+// addressOf returns by what the clients of an address are counted. It isn't
+// valid for a client without one.
 func addressOf(remoteAddr string) netip.Addr {
 	a, _ := adapters.ParseAddress(remoteAddr)
+	return hostOf(a)
+}
+
+// hostOf returns by what an address is counted: itself, or the first of its
+// network of 64 bits, all of which one host may have (RFC 4291 section 2.5.4).
+func hostOf(a netip.Addr) netip.Addr {
 	if n, err := a.Prefix(64); err == nil { // not of IPv4
 		return n.Addr()
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/net/netutil"
@@ -89,11 +90,15 @@ func (l Listeners) close() {
 	}
 }
 
-// bounded returns ln with the bounds of its connections. Peers that are exempt
-// may have any number of them.
-func (s *Server) bounded(ln net.Listener, exempt []Network) net.Listener {
+// bounded returns ln with the bounds of its connections. Proxies, which are
+// those that announce clients or that the table trusts, may have any number of
+// them, since they carry those of many.
+func (s *Server) bounded(ln net.Listener, announcing []Network) net.Listener {
 	limits := s.table.Load().config.Limits
 	if limits.ConnectionsPerAddress > 0 {
+		exempt := func(peer netip.Addr) bool {
+			return hasPeer(announcing, peer) || hasPeer(s.table.Load().config.trusted, peer)
+		}
 		ln = boundPeers(ln, limits.ConnectionsPerAddress, exempt, s.metrics.refused(refusedTooMany).Inc)
 	}
 	return netutil.LimitListener(ln, limits.Connections)

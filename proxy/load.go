@@ -39,7 +39,8 @@ func Parse(name string, data []byte, known *adapters.Registry, refs strictyaml.R
 	cfg := &Config{Listen: l.bindings(f.Listen, f.Admin), Admin: f.Admin, Limits: f.Limits, Drain: f.Drain}
 	var reachable bool
 	cfg.Upstream, reachable = l.upstream(doc.Root, "upstream", f.Upstream)
-	cfg.trusted = l.trust(f.TrustedProxies)
+	l.trust(f.TrustedProxies)
+	cfg.trusted = f.TrustedProxies
 	l.limits(f.Limits)
 	l.defaults(f.Defaults)
 	l.history(f.History)

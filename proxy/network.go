@@ -1,45 +1,70 @@
 package proxy
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+
+	"sidestream/adapters"
 )
 
-// localNetwork is the name of the network of those who connect by a
-// Unix-domain socket.
-const localNetwork = "unix"
+// The words that stand for peers, besides addresses and networks.
+const (
+	localNetwork   = "unix"
+	privateNetwork = "private"
+)
 
-// A Network is a set of peers: those with an address of a prefix, or all who
-// connect by a Unix-domain socket. The zero value is empty.
+// A Network is a set of peers: an address, a network in CIDR notation,
+// "private" for loopback and link-local addresses and those of RFC 1918 and
+// RFC 4193, or "unix" for all who connect by a Unix-domain socket, and have no
+// address. The zero value is empty.
 type Network struct {
-	prefix netip.Prefix
-	local  bool
+	prefixes []netip.Prefix
+	local    bool
 }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]: an address, a prefix in
-// CIDR notation, or "unix".
+var privateNetworks = Network{prefixes: []netip.Prefix{
+	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
+	netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10"),
+	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("fc00::/7"),
+}}
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
 func (n *Network) UnmarshalText(text []byte) error {
-	*n = Network{local: string(text) == localNetwork}
-	if n.local {
+	switch string(text) {
+	case localNetwork:
+		*n = Network{local: true}
+		return nil
+	case privateNetwork:
+		*n = privateNetworks
 		return nil
 	}
-	if a, err := netip.ParseAddr(string(text)); err == nil && a.Zone() == "" {
-		a = a.Unmap()
-		n.prefix = netip.PrefixFrom(a, a.BitLen())
-		return nil
+	p, err := adapters.ParseNetwork(string(text))
+	if err != nil && !bytes.ContainsAny(text, "0123456789") {
+		err = fmt.Errorf("%w; %q stands for all private networks, and %q for whoever connects to a Unix socket", err, privateNetwork, localNetwork)
 	}
-	p, err := netip.ParsePrefix(string(text))
-	switch {
-	case err != nil:
-		return fmt.Errorf(`%q is neither an address nor a network, such as "192.0.2.7" or "192.0.2.0/24"`, text)
-	case p.Masked() != p:
-		return fmt.Errorf("%s has bits behind its prefix; the network is %s", p, p.Masked())
-	case p.Addr().Is4In6():
-		return fmt.Errorf("%s is of IPv4; write it as such", p)
+	if err != nil {
+		*n = Network{}
+		return err
 	}
-	n.prefix = p
+	*n = Network{prefixes: []netip.Prefix{p}}
 	return nil
+}
+
+// empty reports whether nobody is in the network.
+func (n Network) empty() bool { return !n.local && len(n.prefixes) == 0 }
+
+// everybody returns a part of the network that has all addresses there are of
+// a kind, if there is one.
+func (n Network) everybody() (p netip.Prefix, ok bool) {
+	i := slices.IndexFunc(n.prefixes, func(p netip.Prefix) bool { return p.Bits() == 0 })
+	if i < 0 {
+		return p, false
+	}
+	return n.prefixes[i], true
 }
 
 // has reports whether a peer is in the network. An invalid one is one that has
@@ -48,7 +73,11 @@ func (n Network) has(peer netip.Addr) bool {
 	if n.local {
 		return !peer.IsValid()
 	}
-	return n.prefix.Contains(peer)
+	return slices.ContainsFunc(n.prefixes, func(p netip.Prefix) bool { return p.Contains(peer) })
+}
+
+func hasPeer(list []Network, peer netip.Addr) bool {
+	return slices.ContainsFunc(list, func(n Network) bool { return n.has(peer) })
 }
 
 // peerOf returns the IP address that an address of package net has; an invalid

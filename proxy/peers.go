@@ -10,18 +10,17 @@ import (
 // open as they may.
 type perPeer struct {
 	net.Listener
-	most    int
-	exempt  []Network
+	open    addressLimit
+	exempt  func(peer netip.Addr) bool
 	refused func()
-
-	mu   sync.Mutex
-	open map[netip.Addr]int // guarded by mu
 }
 
 // boundPeers returns ln with a bound for each peer, apart from those that are
 // exempt or have no IP address.
-func boundPeers(ln net.Listener, most int, exempt []Network, refused func()) net.Listener {
-	return &perPeer{Listener: ln, most: most, exempt: exempt, refused: refused, open: map[netip.Addr]int{}}
+func boundPeers(ln net.Listener, most int, exempt func(peer netip.Addr) bool, refused func()) net.Listener {
+	l := &perPeer{Listener: ln, exempt: exempt, refused: refused, open: addressLimit{have: map[netip.Addr]int{}}}
+	l.open.most.Store(int64(most))
+	return l
 }
 
 func (l *perPeer) Accept() (net.Conn, error) {
@@ -31,32 +30,15 @@ func (l *perPeer) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		peer := peerOf(conn.RemoteAddr())
+		host := hostOf(peer)
 		switch {
-		case !peer.IsValid() || hasPeer(l.exempt, peer):
+		case l.exempt(peer):
 			return conn, nil
-		case l.take(peer):
-			return &peerConn{Conn: conn, give: sync.OnceFunc(func() { l.give(peer) })}, nil
+		case l.open.take(host):
+			return &peerConn{Conn: conn, give: sync.OnceFunc(func() { l.open.give(host) })}, nil
 		}
 		_ = conn.Close()
 		l.refused()
-	}
-}
-
-func (l *perPeer) take(peer netip.Addr) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[peer] >= l.most {
-		return false
-	}
-	l.open[peer]++
-	return true
-}
-
-func (l *perPeer) give(peer netip.Addr) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[peer]--; l.open[peer] == 0 {
-		delete(l.open, peer)
 	}
 }
 

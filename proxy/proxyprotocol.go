@@ -3,7 +3,6 @@ package proxy
 import (
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,10 +58,6 @@ func peerName(peer netip.Addr) string {
 		return localNetwork
 	}
 	return peer.String()
-}
-
-func hasPeer(list []Network, peer netip.Addr) bool {
-	return slices.ContainsFunc(list, func(n Network) bool { return n.has(peer) })
 }
 
 // announcedConn is a connection with a PROXY header.

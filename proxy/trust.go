@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -14,66 +13,21 @@ import (
 	"sidestream/proxy/strictyaml"
 )
 
-// trust is in whom the table trusts to say where requests come from. The zero
-// value trusts nobody.
-type trust struct {
-	networks []netip.Prefix
-	sockets  bool // in those who connect to a Unix socket, who have no address
-}
-
-// The words that may stand in trusted_proxies in place of a network.
-const (
-	trustPrivate = "private"
-	trustUnix    = "unix"
-)
+// trust are the peers that the table trusts to say where requests come from.
+// The zero value trusts nobody.
+type trust []Network
 
 // maxHops bounds how many entries of X-Forwarded-For are read.
 const maxHops = 32
 
-// privateNetworks are what "private" stands for: loopback and link-local
-// addresses, and those of RFC 1918 and RFC 4193.
-var privateNetworks = []netip.Prefix{
-	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
-	netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("fe80::/10"),
-	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
-	netip.MustParsePrefix("fc00::/7"),
-}
-
-// trust returns what the table's trusted_proxies say.
-func (l *loader) trust(list []string) (t trust) {
-	for i, text := range list {
-		switch text {
-		case trustPrivate:
-			t.networks = append(t.networks, privateNetworks...)
-			continue
-		case trustUnix:
-			t.sockets = true
-			continue
-		}
-		n, err := adapters.ParseNetwork(text)
-		switch {
-		case errors.Is(err, adapters.ErrEverybody):
-			err = fmt.Errorf("%w, and anybody could write any address into X-Forwarded-For; name the proxies", err)
-		case err != nil && !strings.ContainsAny(text, "0123456789"):
-			err = fmt.Errorf(`%w; "private" stands for all private networks, and "unix" for whoever connects to a Unix socket`, err)
-		}
-		if err != nil {
+// trust complains of trusted_proxies that leave nobody out.
+func (l *loader) trust(list []Network) {
+	for i := range list {
+		if n, all := list[i].everybody(); all {
 			path := fmt.Sprintf("trusted_proxies[%d]", i)
-			l.doc.Errorf(strictyaml.Find(l.doc.Root, path), path, "%v", err)
-			continue
+			l.doc.Errorf(strictyaml.Find(l.doc.Root, path), path, "%s is everybody, and anybody could write any address into X-Forwarded-For; name the proxies", n)
 		}
-		t.networks = append(t.networks, n)
 	}
-	return t
-}
-
-// in reports whether t trusts in the peer with the address a, which isn't
-// valid for one on a Unix socket.
-func (t *trust) in(a netip.Addr) bool {
-	if !a.IsValid() {
-		return t.sockets
-	}
-	return slices.ContainsFunc(t.networks, func(n netip.Prefix) bool { return n.Contains(a) })
 }
 
 // settle makes a request say where it comes from as far as t trusts in that,
@@ -84,9 +38,9 @@ func (t *trust) in(a netip.Addr) bool {
 //
 // It changes the request that it is given: a copy would not get the trailers
 // that net/http adds when the body has been read.
-func (t *trust) settle(r *http.Request) (distrusted bool) {
+func (t trust) settle(r *http.Request) (distrusted bool) {
 	peer, _ := adapters.ParseAddress(r.RemoteAddr)
-	trusted := t.in(peer)
+	trusted := hasPeer(t, peer)
 	var said []string
 	if trusted {
 		said = r.Header["X-Forwarded-For"]
@@ -121,7 +75,7 @@ func (t *table) settle(r *http.Request, log *zerolog.Logger) {
 		return
 	}
 	peer, _ := adapters.ParseAddress(r.RemoteAddr)
-	if nearby := (trust{networks: privateNetworks, sockets: true}); nearby.in(peer) {
+	if hasPeer([]Network{{local: true}, privateNetworks}, peer) {
 		t.distrusted.Do(func() {
 			log.Warn().Str("peer", r.RemoteAddr).Msg("X-Forwarded-* and the like are dropped, since trusted_proxies doesn't name who sends them")
 		})
@@ -133,7 +87,7 @@ func (t *table) settle(r *http.Request, log *zerolog.Logger) {
 // them, read from the right, to the first in which t doesn't trust. What stands
 // further left is whatever the client likes. An entry that is no address, or
 // one too many, ends the path too.
-func (t *trust) path(peer netip.Addr, said []string) []netip.Addr {
+func (t trust) path(peer netip.Addr, said []string) []netip.Addr {
 	var path []netip.Addr
 	if peer.IsValid() {
 		path = append(path, peer)
@@ -142,7 +96,7 @@ func (t *trust) path(peer netip.Addr, said []string) []netip.Addr {
 	entries := backwards(said)
 	for range maxHops {
 		text, more := entries()
-		if !more || !t.in(at) {
+		if !more || !hasPeer(t, at) {
 			break
 		}
 		a, ok := adapters.ParseAddress(text)

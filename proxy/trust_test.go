@@ -129,7 +129,7 @@ func TestForwardedToTheApplication(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "http://here.example/x", http.NoBody) // from 192.0.2.1
 		r.Header = said.Clone()
 		s.ServeHTTP(httptest.NewRecorder(), r)
-		s.transport.CloseIdleConnections()
+		s.transports.closeIdle()
 		for i, name := range names {
 			if have := strings.Join(got[name], "\n"); have != want[i] {
 				t.Errorf("trusted %q: the application got %s: %q, want %q", trusted, name, have, want[i])

@@ -44,7 +44,7 @@ func serve(t *testing.T, dir, routes string) *program {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	server := proxy.New(config, proxy.Settings{Log: zerolog.Nop()})
 	done := make(chan error, 1)
-	go func() { done <- server.Run(ctx, proxy.Listeners{Public: []net.Listener{ln}}) }()
+	go func() { done <- server.Run(ctx, proxy.Listeners{Public: []proxy.PublicListener{{Listener: ln}}}) }()
 	var stopped bool
 	p := &program{t: t, url: "http://" + ln.Addr().String(), stop: func() {
 		if stopped {

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -187,9 +186,9 @@ func (k check) ip(o *IP) {
 	k.refuse(len(o.Allow) == 0, ".allow", "is missing; it lists the addresses and networks that requests may come from")
 	k.refuse(len(o.Allow) > maxNetworks, ".allow", "there are %d; the most is %d", len(o.Allow), maxNetworks)
 	for i, text := range o.Allow {
-		_, err := adapters.ParseNetwork(text)
-		if errors.Is(err, adapters.ErrEverybody) {
-			err = fmt.Errorf("%w; leave ip out", err)
+		n, err := adapters.ParseNetwork(text)
+		if err == nil && n.Bits() == 0 {
+			err = fmt.Errorf("%s is everybody; leave ip out", text)
 		}
 		k.refuse(err != nil, fmt.Sprintf(".allow[%d]", i), "%v", err)
 	}
