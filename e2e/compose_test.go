@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -75,46 +76,46 @@ func composeTable(tb testing.TB, project *compose.Project) string {
 	return ""
 }
 
-// testCompose runs the services of compose.yaml but for Kafka, each as it is
+// compose runs the services of compose.yaml but for Kafka, each as it is
 // described there, on a network that they have for themselves.
-func testCompose(t *testing.T, d *daemon, image string) {
+func (i *imageTest) compose(t *testing.T) {
 	project := loadCompose(t)
-	d.importImage(t, project.Services["app"].Image, func(a *archive) {
+	i.importImage(t, project.Services["app"].Image, func(a *archive) {
 		a.file("bin/busybox", 0o755, staticBusybox(t))
 		for _, command := range []string{"sh", "cat", "cp", "date", "httpd", "mkdir", "mv", "sleep", "wget"} {
 			a.link("bin/"+command, "busybox")
 		}
 	}, "--change", "ENV PATH=/bin")
-	d.importImage(t, project.Services["nats"].Image, func(a *archive) {
+	i.importImage(t, project.Services["nats"].Image, func(a *archive) {
 		a.file("bin/nats-server", 0o755, cachedProgram(t, "nats-server-"+natsServerVersion))
 		a.file("bin/busybox", 0o755, staticBusybox(t))
 		a.link("bin/wget", "busybox")
 	}, "--change", "ENV PATH=/bin")
-	d.docker(t, "tag", image, project.Services["sidestream"].Image)
+	i.docker(t, "tag", i.name, project.Services["sidestream"].Image)
 
 	// The network is that of the first, where each is known by its name.
 	first := []string{"--network", "none"}
 	for name := range project.Services {
 		first = append(first, "--add-host", name+":127.0.0.1")
 	}
-	app := d.runService(t, project.Services["app"], first...)
+	app := i.runService(t, project.Services["app"], first...)
 	shared := []string{"--network", "container:" + app.id}
-	d.runService(t, project.Services["nats"], shared...)
-	s := d.runService(t, project.Services["sidestream"], shared...)
+	i.runService(t, project.Services["nats"], shared...)
+	s := i.runService(t, project.Services["sidestream"], shared...)
 
 	const url = "http://127.0.0.1:8080"
 	tail := func(path string, count int) string {
 		t.Helper()
-		return d.docker(t, "exec", s.id, "/sidestream", "tail", "--json", "--count", fmt.Sprint(count), url+path)
+		return i.docker(t, "exec", s.id, "/sidestream", "tail", "--json", "--count", strconv.Itoa(count), url+path)
 	}
 	if got := tail("/api/orders", 3); !strings.Contains(got, `"type":"snapshot"`) || !strings.Contains(got, `"type":"patch"`) {
 		t.Errorf("got %s of the application's document, want it, and then a patch", got)
 	}
-	if got := d.docker(t, "exec", app.id, "wget", "-q", "-O", "-", url+"/"); !strings.Contains(got, "<title>A legacy application</title>") {
+	if got := i.docker(t, "exec", app.id, "wget", "-q", "-O", "-", url+"/"); !strings.Contains(got, "<title>A legacy application</title>") {
 		t.Errorf("got %.200q, want the application's page", got)
 	}
 	const event = `{"n": 1}`
-	d.docker(t, "exec", app.id, "wget", "-q", "-O", "-", "--post-data", event, url+"/events/hooks")
+	i.docker(t, "exec", app.id, "wget", "-q", "-O", "-", "--post-data", event, url+"/events/hooks")
 	if got := tail("/events/hooks", 1); !strings.Contains(got, `"data":"{\"n\": 1}"`) {
 		t.Errorf("got %s, want the event %s that was stored", got, event)
 	}

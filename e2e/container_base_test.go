@@ -40,8 +40,8 @@ func bases(tb testing.TB) (build, final string) {
 }
 
 // importBuildBase makes an image with this machine's Go, its CA certificates,
-// and the results of compiling in cache.
-func (d *daemon) importBuildBase(tb testing.TB, name, cache string) {
+// and what compile has left in its cache.
+func (d *daemon) importBuildBase(tb testing.TB, name string) {
 	tb.Helper()
 	root := goEnv(tb, "GOROOT")
 	d.importImage(tb, name, func(a *archive) {
@@ -59,7 +59,7 @@ func (d *daemon) importBuildBase(tb testing.TB, name, cache string) {
 					strings.HasSuffix(at, "_test.go")
 			})
 		}
-		a.tree("root/.cache/go-build", cache, func(string, fs.DirEntry) bool { return false })
+		a.tree("root/.cache/go-build", buildCache(tb), func(string, fs.DirEntry) bool { return false })
 	}, "--change", "ENV PATH=/usr/local/go/bin:/bin GOPATH=/go GOTOOLCHAIN=local")
 }
 
@@ -226,26 +226,28 @@ func serveModules(tb testing.TB) (proxy string) {
 	return server.URL
 }
 
-// A compiled program is what the image should have as well.
-type compiled struct {
-	path  string
-	cache string // GOCACHE, with the results
+// compile builds the program as the Dockerfile does, but elsewhere, and returns
+// where it is.
+func compile(tb testing.TB, architecture, tags, version, revision string) string {
+	tb.Helper()
+	program := filepath.Join(tb.TempDir(), "sidestream")
+	cmd := exec.CommandContext(tb.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-tags", tags,
+		"-ldflags", fmt.Sprintf("-s -w -buildid= -X main.release=%s -X main.revision=%s", version, revision), "-o", program, "./cmd/sidestream")
+	cmd.Dir = repository
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+architecture, "GOCACHE="+buildCache(tb))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("go build for %s: %v\n%s", architecture, err, out)
+	}
+	return program
 }
 
-// compile builds the program as the Dockerfile does, but elsewhere.
-func compile(tb testing.TB, architecture, tags, version, revision string) compiled {
+// buildCache is the GOCACHE of what goes into images, apart from the rest.
+// setup.sh has filled it.
+func buildCache(tb testing.TB) string {
 	tb.Helper()
 	dir, err := os.UserCacheDir()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	c := compiled{filepath.Join(tb.TempDir(), "sidestream"), filepath.Join(dir, "sidestream", "container-build")}
-	cmd := exec.CommandContext(tb.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-tags", tags,
-		"-ldflags", fmt.Sprintf("-s -w -buildid= -X main.release=%s -X main.revision=%s", version, revision), "-o", c.path, "./cmd/sidestream")
-	cmd.Dir = repository
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+architecture, "GOCACHE="+c.cache)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		tb.Fatalf("go build for %s: %v\n%s", architecture, err, out)
-	}
-	return c
+	return filepath.Join(dir, "sidestream", "container-build")
 }

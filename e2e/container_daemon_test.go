@@ -31,7 +31,7 @@ func startDocker(tb testing.TB) *daemon {
 	if os.Getuid() != 0 {
 		tb.Fatal("got an ordinary user, want root: only root can run a Docker daemon (sudo -E go test …)")
 	}
-	dir, err := os.MkdirTemp("", "sidestream-docker-") // not the test's: a socket's path is short
+	dir, err := os.MkdirTemp("", "sidestream-docker-") //nolint:usetesting // the path of a socket has to be short
 	if err != nil {
 		tb.Fatal(err)
 	}
