@@ -77,7 +77,8 @@ func composeTable(tb testing.TB, project *compose.Project) string {
 }
 
 // compose runs the services of compose.yaml but for Kafka, each as it is
-// described there, on a network that they have for themselves.
+// described there, on a network that they have for themselves. Their images
+// have the programs that the real ones have, but little else.
 func (i *imageTest) compose(t *testing.T) {
 	project := loadCompose(t)
 	i.importImage(t, project.Services["app"].Image, func(a *archive) {
@@ -90,6 +91,10 @@ func (i *imageTest) compose(t *testing.T) {
 		a.file("bin/nats-server", 0o755, cachedProgram(t, "nats-server-"+natsServerVersion))
 		a.file("bin/busybox", 0o755, staticBusybox(t))
 		a.link("bin/wget", "busybox")
+	}, "--change", "ENV PATH=/bin")
+	box := project.Services["nats-box"]
+	i.importImage(t, box.Image, func(a *archive) {
+		a.file("bin/nats", 0o755, cachedProgram(t, "nats-"+natsCommandVersion))
 	}, "--change", "ENV PATH=/bin")
 	i.docker(t, "tag", i.name, project.Services["sidestream"].Image)
 
@@ -115,10 +120,25 @@ func (i *imageTest) compose(t *testing.T) {
 		t.Errorf("got %.200q, want the application's page", got)
 	}
 	const event = `{"n": 1}`
-	i.docker(t, "exec", app.id, "wget", "-q", "-O", "-", "--post-data", event, url+"/events/hooks")
+	wait(t, "the event to be taken", func() (any, bool) {
+		out, err := i.try(t, nil, "exec", app.id, "wget", "-q", "-O", "-", "--post-data", event, url+"/events/hooks")
+		return fmt.Sprint(out, err), err == nil // which is not before the history can be written
+	})
 	if got := tail("/events/hooks", 1); !strings.Contains(got, `"data":"{\"n\": 1}"`) {
 		t.Errorf("got %s, want the event %s that was stored", got, event)
 	}
+
+	listener := &container{d: i.daemon}
+	listener.run(t, slices.Concat(shared, []string{i.name, "tail", "--json", "--count", "1", url + "/events/nats"})...)
+	publish := slices.Concat([]string{"run", "--rm", "--entrypoint", box.Entrypoint[0]}, shared, []string{box.Image}, box.Entrypoint[1:], []string{"pub", "demo.hello", event})
+	wait(t, "a message of NATS", func() (any, bool) {
+		i.docker(t, publish...) // again and again, as the server keeps nothing for who comes later
+		return listener.log(t), !listener.state(t).Running
+	})
+	if got := listener.log(t); !strings.Contains(got, `"type":"demo.hello","data":"{\"n\": 1}"`) {
+		t.Errorf("got %s, want the message %s", got, event)
+	}
+
 	if got := s.stop(t); got != 0 {
 		t.Errorf("got exit code %d, want 0", got)
 	}

@@ -48,7 +48,9 @@ func startDocker(tb testing.TB) *daemon {
 	)}
 	config := filepath.Join(dir, "daemon.json") // not the machine's
 	writeFile(tb, config, "{}")
+	namespace := filepath.Base(dir) // where the machine runs a containerd, that is used
 	d.process = launch(tb, "dockerd", "--config-file", config, "--host", host,
+		"--containerd-namespace", namespace, "--containerd-plugins-namespace", namespace+"-plugins",
 		"--data-root", filepath.Join(dir, "data"), "--exec-root", filepath.Join(dir, "exec"), "--pidfile", filepath.Join(dir, "docker.pid"),
 		"--bridge=none", "--iptables=false", "--ip6tables=false", "--shutdown-timeout=5")
 	tb.Cleanup(func() {

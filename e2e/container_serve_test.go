@@ -91,7 +91,6 @@ func (i *imageTest) keepsHistory(t *testing.T) {
 	if got := one.stop(t); got != 0 {
 		t.Errorf("got exit code %d, want 0", got)
 	}
-	i.docker(t, "rm", one.id)
 
 	two := i.serve(t, table+hookRoute("events: 1000"), "--volume", volume)
 	late := follow(t, two.url+hookEvents, first)
