@@ -95,6 +95,7 @@ func (i *imageTest) compose(t *testing.T) {
 	box := project.Services["nats-box"]
 	i.importImage(t, box.Image, func(a *archive) {
 		a.file("bin/nats", 0o755, cachedProgram(t, "nats-"+natsCommandVersion))
+		a.text("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n") // it asks whose contexts to read
 	}, "--change", "ENV PATH=/bin")
 	i.docker(t, "tag", i.name, project.Services["sidestream"].Image)
 

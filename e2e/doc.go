@@ -8,7 +8,8 @@
 //
 //	go test -race ./...
 //
-// builds the binary and runs everything. Environment variables:
+// builds the binary and runs everything. The test of the container image runs a
+// Docker daemon of its own, and so has to be root's. Environment variables:
 //
 //	E2E_RACE=1       builds the binary with the race detector
 //	E2E_BINARY=path  runs that binary instead of building one
