@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/netip"
 
 	"github.com/rs/zerolog"
-	"golang.org/x/net/netutil"
 )
 
 // Listeners are where a server is reached.
@@ -95,13 +93,9 @@ func (l Listeners) close() {
 // them, since they carry those of many.
 func (s *Server) bounded(ln net.Listener, announcing []Network) net.Listener {
 	limits := s.table.Load().config.Limits
-	if limits.ConnectionsPerAddress > 0 {
-		exempt := func(peer netip.Addr) bool {
-			return hasPeer(announcing, peer) || hasPeer(s.table.Load().config.trusted, peer)
-		}
-		ln = boundPeers(ln, limits.ConnectionsPerAddress, exempt, s.metrics.refused(refusedTooMany).Inc)
-	}
-	return netutil.LimitListener(ln, limits.Connections)
+	b := newBounded(ln, limits.Connections)
+	b.perPeer, b.exempt, b.refused = limits.ConnectionsPerAddress, exempt, s.metrics.refused(refusedTooMany).Inc
+	return b
 }
 
 // front returns ln as a server sees it: with the bounds of its connections,

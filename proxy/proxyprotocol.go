@@ -20,6 +20,7 @@ type announced struct {
 	refused func(peer netip.Addr, why error) // called for each connection without a proper one
 }
 
+// Accept implements [net.Listener].
 func (l *announced) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
 	if err != nil {
@@ -77,6 +78,7 @@ func (c *announcedConn) RemoteAddr() net.Addr {
 	return c.Raw().RemoteAddr()
 }
 
+// Read implements [net.Conn].
 func (c *announcedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if err != nil && c.ProxyHeader() == nil {
@@ -85,12 +87,19 @@ func (c *announcedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// CloseWrite is as that of a [boundedConn].
+func (c *announcedConn) CloseWrite() error { return closeWrite(c.Raw()) }
+
 // spoken is a connection that knows whether anything has come.
 type spoken struct {
 	net.Conn
 	any atomic.Bool
 }
 
+// CloseWrite is as that of a [boundedConn].
+func (c *spoken) CloseWrite() error { return closeWrite(c.Conn) }
+
+// Read implements [net.Conn].
 func (c *spoken) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {

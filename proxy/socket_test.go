@@ -38,7 +38,8 @@ func TestServeAtSockets(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- New(config, Settings{}).Run(ctx, l) }()
+	server := New(config, Settings{})
+	go func() { done <- server.Run(ctx, l) }()
 	for path, want := range map[string]int{public: http.StatusNotFound, admin: http.StatusOK} {
 		resp, err := overSocket(path).Get("http://x/readyz")
 		if err != nil {
@@ -163,7 +164,8 @@ func TestApplicationAtSocket(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- New(config, Settings{}).Run(ctx, l) }()
+	server := New(config, Settings{})
+	go func() { done <- server.Run(ctx, l) }()
 	defer func() {
 		stop()
 		if err := <-done; err != nil {

@@ -60,7 +60,10 @@ func serve(cmd *cobra.Command, f *serveFlags) error {
 		if err != nil {
 			return nil, err
 		}
-		return config, config.ListenAt(f.listen, f.admin)
+		if err := config.ListenAt(f.listen, f.admin); err != nil {
+			return nil, err
+		}
+		return config, nil
 	}
 	data, err := readTable(f.config)
 	if err != nil {

@@ -1,8 +1,11 @@
 package proxy
 
 import (
+	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // Who has as many connections as one address may have gets no more, until one
@@ -49,5 +52,34 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 			open("/run/http.sock", "")
 		}
 		refused("3")
+	})
+}
+
+// When there is no room at all, others wait until there is, and whoever waits
+// doesn't keep the server from ending.
+func TestConnectionsInAll(t *testing.T) {
+	inWorld(t, `{limits: {connections: 2}, routes: [{path: /a, log: {}}]}`, func(w *world) {
+		first := w.wire("192.0.2.1:1", askStream)
+		w.wire("192.0.2.2:1", askStream)
+		third := make(chan net.Conn, 1)
+		go func() { third <- w.dialFrom("192.0.2.3:1") }()
+		after(time.Minute)
+		if len(third) > 0 {
+			t.Error("got a third connection, want it to wait")
+		}
+		first.hangUp()
+		if c := read(<-third, askStream); status(c.text()) != "200" {
+			t.Errorf("got %q when there is room, want status 200", c.text())
+		}
+		go func() { // it may be refused
+			client, server := net.Pipe()
+			_, _ = w.public.connect(w.t.Context(), client, server)
+		}()
+		synctest.Wait()
+		w.stop()
+		after(time.Minute) // in which the server drains
+		if len(w.done) == 0 {
+			t.Error("got a server that goes on while somebody waits, want its end")
+		}
 	})
 }

@@ -1,0 +1,116 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+)
+
+// bounded is a listener with bounds of its open connections. Where there is no
+// room at all, nothing is accepted; connections of a peer that has as many as it
+// may are closed at once.
+//
+// Its connections can be closed for writing alone, which net/http does so that
+// its last answer isn't cut off by what it hasn't read, and which
+// golang.org/x/net/netutil's hide.
+type bounded struct {
+	net.Listener
+	room    chan struct{} // has an element for each connection
+	perPeer int           // 0: no bound
+	exempt  []Network     // from perPeer, as are peers that have no IP address
+	refused func()        // called for each connection that is closed
+	closed  chan struct{} // by Close
+	close   func() error  // once
+	mu      sync.Mutex    // guards open
+	open    map[netip.Addr]int
+}
+
+// newBounded returns ln with room for so many connections in all.
+func newBounded(ln net.Listener, most int) *bounded {
+	b := &bounded{Listener: ln, room: make(chan struct{}, most), closed: make(chan struct{}), open: map[netip.Addr]int{}}
+	b.close = sync.OnceValue(func() error {
+		close(b.closed)
+		return ln.Close()
+	})
+	return b
+}
+
+// Close implements [net.Listener].
+func (l *bounded) Close() error { return l.close() }
+
+// Accept implements [net.Listener].
+func (l *bounded) Accept() (net.Conn, error) {
+	select {
+	case l.room <- struct{}{}:
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			<-l.room
+			return nil, err
+		}
+		peer := peerOf(conn.RemoteAddr())
+		if l.take(peer) {
+			return &boundedConn{Conn: conn, give: sync.OnceFunc(func() {
+				l.give(peer)
+				<-l.room
+			})}, nil
+		}
+		_ = conn.Close()
+		l.refused()
+	}
+}
+
+func (l *bounded) isBounded(peer netip.Addr) bool {
+	return l.perPeer > 0 && peer.IsValid() && !hasPeer(l.exempt, peer)
+}
+
+func (l *bounded) take(peer netip.Addr) bool {
+	if !l.isBounded(peer) {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[peer] >= l.perPeer {
+		return false
+	}
+	l.open[peer]++
+	return true
+}
+
+func (l *bounded) give(peer netip.Addr) {
+	if !l.isBounded(peer) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[peer]--; l.open[peer] == 0 {
+		delete(l.open, peer)
+	}
+}
+
+// boundedConn is a connection that has been counted.
+type boundedConn struct {
+	net.Conn
+	give func() // once
+}
+
+// Close implements [net.Conn].
+func (c *boundedConn) Close() error {
+	defer c.give()
+	return c.Conn.Close()
+}
+
+// CloseWrite says that nothing more will be written.
+func (c *boundedConn) CloseWrite() error { return closeWrite(c.Conn) }
+
+// closeWrite closes a connection for writing, if it can be.
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
