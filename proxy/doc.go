@@ -43,6 +43,14 @@
 // While the server drains they are taken until clients are told to leave, and,
 // if what they bring outlasts the process, until the listeners close.
 //
+// # Where requests come in
+//
+// A connection passes, from the socket on: the bounds of how many there may
+// be, the PROXY header of a peer that is to send one, TLS, and net/http. All of
+// them take their time on the goroutine of the connection, so that nobody waits
+// for somebody else's header or handshake. The address that a PROXY header tells
+// is the client's to all that follows; nothing else is believed about it here.
+//
 // # What it promises
 //
 //   - Every event carries an id, and a client that comes back with it goes on

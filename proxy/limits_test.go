@@ -183,3 +183,22 @@ func TestHTTP2Streams(t *testing.T) {
 		}
 	})
 }
+
+// When the server drains, streams end and HTTP/2 connections are told to go,
+// with TLS and without.
+func TestDrainOfHTTP2(t *testing.T) {
+	const table = `{drain: {window: 1s, timeout: 5s}, routes: [{path: /a, log: {name: r}}]}`
+	onEach(t, table, func(w *world, dial func(string) net.Conn) {
+		c := overHTTP2(dial("h2"))
+		c.ask(1, true)
+		w.publish("r", "on")
+		w.stop()
+		after(3 * time.Second)
+		if _, data := c.look(1); !strings.Contains(data, "data: on\n") || len(retryLines(data)) != 2 || !c.goAway || !c.closed() {
+			w.t.Errorf("got %q, told to go %v, closed %v, want a retry line at the end, and both", data, c.goAway, c.closed())
+		}
+		if len(w.done) == 0 {
+			w.t.Error("got a server that goes on, want its end")
+		}
+	})
+}

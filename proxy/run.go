@@ -39,8 +39,8 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 	public := atFront(s.httpServer(s))
 	admin := s.httpServer(s.adminHandler())
 	group, failed := errgroup.WithContext(context.WithoutCancel(ctx))
-	serve := func(srv *http.Server, ln net.Listener) {
-		s.log.Info().Stringer("address", ln.Addr()).Bool("admin", srv == admin).Msg("listening")
+	serve := func(srv *http.Server, ln net.Listener, secure bool) {
+		s.log.Info().Stringer("address", ln.Addr()).Bool("admin", srv == admin).Bool("tls", secure).Msg("listening")
 		group.Go(func() error {
 			if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 				return err
@@ -49,13 +49,13 @@ func (s *Server) Run(ctx context.Context, l Listeners) error {
 		})
 	}
 	for _, ln := range l.Public {
-		serve(public, s.front(ln))
+		serve(public, s.front(ln), ln.tls != nil)
 	}
 	for _, ln := range l.Ingest {
-		serve(atFront(s.ingestServer(ln.at)), s.frontOfIngest(ln))
+		serve(atFront(s.ingestServer(ln.at)), s.frontOfIngest(ln), ln.at.secure)
 	}
 	if l.Admin != nil {
-		serve(admin, l.Admin)
+		serve(admin, l.Admin, false)
 	}
 	s.start() //nolint:contextcheck // a stream ends when its endpoint says so
 	stop := make(chan struct{})
