@@ -90,8 +90,11 @@ func (c *Config) ListenAt(public []string, admin string) error {
 const adminOff = "off"
 
 func checkAdmin(address string) error {
-	if address == adminOff {
+	switch address {
+	case adminOff:
 		return nil
+	case "":
+		return errors.New(`is empty; write an address such as 127.0.0.1:9090, or "off" for none`)
 	}
 	return checkAddress(address)
 }

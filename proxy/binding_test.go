@@ -95,6 +95,13 @@ func TestListenAt(t *testing.T) {
 	}
 }
 
+func TestNoAdminAddress(t *testing.T) {
+	_, err := tryBare("admin: ''\nroutes: [{path: /, bare: {}}]")
+	if want := "test.yaml:1:8: admin: is empty; write an address"; err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got error %v, want %s", err, want)
+	}
+}
+
 func TestLongestSocketPath(t *testing.T) {
 	if err := checkAddress("unix:/" + strings.Repeat("a", 106)); err != nil {
 		t.Errorf("107 bytes: got %v, want no error", err)
