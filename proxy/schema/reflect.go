@@ -82,7 +82,7 @@ func (g *generator) empty(t reflect.Type) *Schema {
 	name := notWord.ReplaceAllString(path+"."+t.Name(), ".")
 	if _, ok := g.definitions[name]; !ok {
 		g.definitions[name] = nil // it may lead to itself
-		s := g.value(reflect.Zero(t), false)
+		s := g.value(reflect.Zero(t), false).open()
 		s.Description = plain(g.comments.of(t).types[typeName(t)], keys(t))
 		g.definitions[name] = s
 	}
