@@ -22,8 +22,9 @@ type bounded struct {
 	refused func()        // called for each connection that is closed
 	closed  chan struct{} // by Close
 	close   func() error  // once
-	mu      sync.Mutex    // guards open
-	open    map[netip.Addr]int
+
+	mu   sync.Mutex
+	open map[netip.Addr]int // of peers that are bounded; guarded by mu
 }
 
 // newBounded returns ln with room for so many connections in all.
