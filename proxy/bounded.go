@@ -16,20 +16,19 @@ import (
 // golang.org/x/net/netutil's hide.
 type bounded struct {
 	net.Listener
-	room    chan struct{} // has an element for each connection
-	perPeer int           // 0: no bound
-	exempt  []Network     // from perPeer, as are peers that have no IP address
-	refused func()        // called for each connection that is closed
-	closed  chan struct{} // by Close
-	close   func() error  // once
-
-	mu   sync.Mutex
-	open map[netip.Addr]int // of peers that are bounded; guarded by mu
+	room    chan struct{}              // has an element for each connection
+	exempt  func(peer netip.Addr) bool // from perPeer, as are peers that have no IP address
+	refused func()                     // called for each connection that is closed
+	closed  chan struct{}              // by Close
+	close   func() error               // once
+	perPeer addressLimit
 }
 
-// newBounded returns ln with room for so many connections in all.
-func newBounded(ln net.Listener, most int) *bounded {
-	b := &bounded{Listener: ln, room: make(chan struct{}, most), closed: make(chan struct{}), open: map[netip.Addr]int{}}
+// newBounded returns ln with room for so many connections in all, and of each
+// peer; 0 is no bound.
+func newBounded(ln net.Listener, most, perPeer int) *bounded {
+	b := &bounded{Listener: ln, room: make(chan struct{}, most), closed: make(chan struct{}), perPeer: addressLimit{have: map[netip.Addr]int{}}}
+	b.perPeer.most.Store(int64(perPeer))
 	b.close = sync.OnceValue(func() error {
 		close(b.closed)
 		return ln.Close()
@@ -54,42 +53,18 @@ func (l *bounded) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		peer := peerOf(conn.RemoteAddr())
-		if l.take(peer) {
+		host := hostOf(peer)
+		if l.exempt(peer) {
+			host = netip.Addr{} // which has no bound
+		}
+		if l.perPeer.take(host) {
 			return &boundedConn{Conn: conn, give: sync.OnceFunc(func() {
-				l.give(peer)
+				l.perPeer.give(host)
 				<-l.room
 			})}, nil
 		}
 		_ = conn.Close()
 		l.refused()
-	}
-}
-
-func (l *bounded) isBounded(peer netip.Addr) bool {
-	return l.perPeer > 0 && peer.IsValid() && !hasPeer(l.exempt, peer)
-}
-
-func (l *bounded) take(peer netip.Addr) bool {
-	if !l.isBounded(peer) {
-		return true
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[peer] >= l.perPeer {
-		return false
-	}
-	l.open[peer]++
-	return true
-}
-
-func (l *bounded) give(peer netip.Addr) {
-	if !l.isBounded(peer) {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.open[peer]--; l.open[peer] == 0 {
-		delete(l.open, peer)
 	}
 }
 

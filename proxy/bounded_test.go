@@ -11,7 +11,7 @@ import (
 // Who has as many connections as one address may have gets no more, until one
 // is closed. Others aren't concerned, and neither is a proxy in front.
 func TestConnectionsOfOneAddress(t *testing.T) {
-	table := strings.Replace(announcing, "{", "{limits: {connections_per_address: 2}, ", 1)
+	table := strings.Replace(announcing, "{", "{trusted_proxies: [172.16.0.0/12], limits: {connections_per_address: 2}, ", 1)
 	inWorld(t, table, func(w *world) {
 		refused := func(want string) {
 			t.Helper()
@@ -47,11 +47,17 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 		refuse("192.0.2.1:6")
 		refused("3")
 
+		open("[2001:db8::2]:1", "") // the same network, which one host may have
+		refuse("[2001:db8::3]:1")
+		open("[2001:db8:0:1::1]:1", "")
+		refused("4")
+
 		for range 5 {
+			open("172.16.2.3:1", "")
 			open("10.1.2.3:1", "PROXY TCP4 192.0.2.1 198.51.100.1 4711 443\r\n")
 			open("/run/http.sock", "")
 		}
-		refused("3")
+		refused("4")
 	})
 }
 

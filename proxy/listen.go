@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 
 	"github.com/rs/zerolog"
 )
@@ -93,8 +94,11 @@ func (l Listeners) close() {
 // them, since they carry those of many.
 func (s *Server) bounded(ln net.Listener, announcing []Network) net.Listener {
 	limits := s.table.Load().config.Limits
-	b := newBounded(ln, limits.Connections)
-	b.perPeer, b.exempt, b.refused = limits.ConnectionsPerAddress, exempt, s.metrics.refused(refusedTooMany).Inc
+	b := newBounded(ln, limits.Connections, limits.ConnectionsPerAddress)
+	b.exempt = func(peer netip.Addr) bool {
+		return hasPeer(announcing, peer) || hasPeer(s.table.Load().config.trusted, peer)
+	}
+	b.refused = s.metrics.refused(refusedTooMany).Inc
 	return b
 }
 
