@@ -102,6 +102,43 @@ arm64) compile amd64 sidestream_noembed ;;
 *) compile arm64 sidestream_noembed ;;
 esac
 
+# Schemas of Kubernetes and of custom resources, from the Go modules that carry
+# them, at the versions that kube/chart_test.go asks for.
+schemas=$cache/schemas
+carried() { # carried MODULE VERSION FILE...
+	[ -d "$schemas/$1@$2" ] && return
+	mkdir -p "$schemas/$(dirname "$1")"
+	scratch=$(mktemp -d "$schemas/scratch.XXXXXX")
+	# Not into Go's own cache, in which all of Kubernetes would stay.
+	(cd "$scratch" && GOMODCACHE=$scratch/modules GOFLAGS=-modcacherw GOWORK=off "$go" mod download "$1@$2") || {
+		rm -rf "$scratch"
+		fail "go can't fetch the module $1 at $2; is a module proxy within reach?"
+	}
+	mkdir "$scratch/files"
+	module=$1 version=$2
+	shift 2
+	for file in "$@"; do
+		cp "$scratch/modules/$module@$version/$file" "$scratch/files/" || {
+			rm -rf "$scratch"
+			fail "$module at $version has no $file"
+		}
+	done
+	chmod 755 "$scratch/files"
+	# Another run may have been quicker.
+	mv -T "$scratch/files" "$schemas/$module@$version" 2>/dev/null || true
+	rm -rf "$scratch"
+	[ -d "$schemas/$module@$version" ] || fail "the schemas of $module can't be put into $schemas"
+}
+for version in v1.25.16 v1.29.6 v1.36.3; do
+	carried k8s.io/kubernetes "$version" api/openapi-spec/swagger.json
+done
+for version in v1.2.1 v1.6.3; do
+	carried sigs.k8s.io/gateway-api "$version" config/crd/standard/gateway.networking.k8s.io_httproutes.yaml
+done
+crds=example/prometheus-operator-crd-full/monitoring.coreos.com
+carried github.com/prometheus-operator/prometheus-operator v0.85.0 \
+	"${crds}_servicemonitors.yaml" "${crds}_podmonitors.yaml" "${crds}_prometheusrules.yaml"
+
 # Apache Kafka, at the version that kafka_server_test.go asks for too. The
 # directory is there when all of it is.
 kafka=$(sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' kafka/pom.xml)
