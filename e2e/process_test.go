@@ -20,21 +20,30 @@ type process struct {
 // runs, and what it wrote is shown if the test has failed.
 func launch(tb testing.TB, name string, args ...string) *process {
 	tb.Helper()
-	return launchTo(tb, nil, name, args...)
+	return launchCommand(tb, exec.Command(name, args...))
 }
 
 // launchTo starts a program as launch does, and hands its standard output to
 // stdout, if that isn't nil, in place of keeping it.
 func launchTo(tb testing.TB, stdout io.Writer, name string, args ...string) *process {
 	tb.Helper()
-	p := &process{cmd: exec.Command(name, args...), output: &transcript{}, exited: make(chan struct{})}
-	p.cmd.WaitDelay = patience // for those that it has started, and that hold its output
-	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
-	if stdout != nil {
-		p.cmd.Stdout = stdout
+	cmd := exec.Command(name, args...)
+	cmd.Stdout = stdout
+	return launchCommand(tb, cmd)
+}
+
+// launchCommand starts cmd as launch does; what it says of its standard output
+// stands.
+func launchCommand(tb testing.TB, cmd *exec.Cmd) *process {
+	tb.Helper()
+	p := &process{cmd: cmd, output: &transcript{}, exited: make(chan struct{})}
+	cmd.WaitDelay = patience // for those that it has started, and that hold its output
+	cmd.Stderr = p.output
+	if cmd.Stdout == nil {
+		cmd.Stdout = p.output
 	}
 	if err := p.cmd.Start(); err != nil {
-		tb.Fatalf("start %s: %v (setup.sh installs what the tests need)", name, err)
+		tb.Fatalf("start %s: %v (setup.sh installs what the tests need)", cmd.Path, err)
 	}
 	go func() {
 		defer close(p.exited)
@@ -43,7 +52,7 @@ func launchTo(tb testing.TB, stdout io.Writer, name string, args ...string) *pro
 	tb.Cleanup(func() {
 		p.kill()
 		if tb.Failed() {
-			tb.Logf("%s wrote:\n%s", name, p.output.tail(16<<10))
+			tb.Logf("%s wrote:\n%s", cmd.Path, p.output.tail(16<<10))
 		}
 	})
 	return p
