@@ -14,10 +14,10 @@ GOLANGCI_VERSION := v2.15.0
 CACHE    := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sidestream
 GOLANGCI := $(CACHE)/bin/golangci-lint-$(GOLANGCI_VERSION)
 
-.PHONY: help run build image test setup lint unit e2e chaos fuzz bench clean
+.PHONY: help run build image test setup lint unit e2e e2e-cluster chaos fuzz bench clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## Build and run the demonstration; open the address that it prints
 	./bin/sidestream demo
@@ -45,6 +45,9 @@ unit: ## Run the unit and conformance tests under the race detector
 
 e2e: ## Run the end-to-end tests against the built program
 	cd e2e && $(GO) test -count=1 -timeout 25m ./...
+
+e2e-cluster: ## Install the charts in the cluster that KUBECONFIG names, with IMAGE, and try them there
+	cd e2e && $(GO) test -count=1 -timeout 40m -v ./cluster -cluster -cluster.image '$(IMAGE)'
 
 chaos: setup ## Kill, cut and restart for CHAOS (15m), and check what every client got
 	cd e2e && $(GO) test -count=1 -timeout 0 -v -run '^Test(Kafka|History)?Chaos$$' -chaos.duration $(CHAOS) .

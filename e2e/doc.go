@@ -14,6 +14,10 @@
 //	E2E_RACE=1       builds the binary with the race detector
 //	E2E_BINARY=path  runs that binary instead of building one
 //
+// What is in helm/ is tested by three packages of their own beside the tests
+// here that run it: chart renders it, kube checks what comes of that as an API
+// server would, and cluster installs it in a real one, by "make e2e-cluster".
+//
 // The numbers in tests' comments and names (W2, C1, R6, X5, …) are those of
 // the requirements that the test proves.
 package e2e

@@ -19,7 +19,7 @@ import (
 
 // awaitStarted waits until the startup probe has succeeded, if there is one,
 // and starts the other two.
-func (c *container) awaitStarted() {
+func (c *podContainer) awaitStarted() {
 	c.pod.tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	c.quit = cancel
@@ -63,14 +63,14 @@ func (c *container) awaitStarted() {
 	})
 }
 
-func (c *container) setReady(ready bool) {
+func (c *podContainer) setReady(ready bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ready = ready
 }
 
 // stopProbes ends the container's probes, if it has any.
-func (c *container) stopProbes() {
+func (c *podContainer) stopProbes() {
 	if c.quit == nil {
 		return
 	}
@@ -81,7 +81,7 @@ func (c *container) stopProbes() {
 // repeat probes as often as the probe says, and hands each result on with how
 // many of its kind there have been in a row, until result says no or ctx is
 // done. It returns the last result.
-func (c *container) repeat(ctx context.Context, probe *corev1.Probe, result func(err error, successes, failures int32) (again bool)) error {
+func (c *podContainer) repeat(ctx context.Context, probe *corev1.Probe, result func(err error, successes, failures int32) (again bool)) error {
 	period := time.Duration(cmp.Or(probe.PeriodSeconds, 10)) * time.Second
 	next := time.NewTimer(time.Duration(probe.InitialDelaySeconds) * time.Second)
 	defer next.Stop()
@@ -106,7 +106,7 @@ func (c *container) repeat(ctx context.Context, probe *corev1.Probe, result func
 }
 
 // probe probes once.
-func (c *container) probe(ctx context.Context, probe *corev1.Probe) error {
+func (c *podContainer) probe(ctx context.Context, probe *corev1.Probe) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(cmp.Or(probe.TimeoutSeconds, 1))*time.Second)
 	defer cancel()
 	switch {
@@ -125,7 +125,7 @@ func (c *container) probe(ctx context.Context, probe *corev1.Probe) error {
 	return errors.New("a probe of an unknown kind")
 }
 
-func (c *container) get(ctx context.Context, get *corev1.HTTPGetAction) error {
+func (c *podContainer) get(ctx context.Context, get *corev1.HTTPGetAction) error {
 	scheme := strings.ToLower(cmp.Or(string(get.Scheme), "http"))
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+c.address(get.Port)+get.Path, http.NoBody)
 	if err != nil {
@@ -148,7 +148,7 @@ func (c *container) get(ctx context.Context, get *corev1.HTTPGetAction) error {
 }
 
 // address is where a port of the container is; 0 is in none.
-func (c *container) address(port intstr.IntOrString) string {
+func (c *podContainer) address(port intstr.IntOrString) string {
 	number := kube.TargetPort(corev1.PodSpec{Containers: []corev1.Container{c.spec}}, port)
 	if number == 0 && port.Type == intstr.Int {
 		number = port.IntVal

@@ -42,7 +42,7 @@ type pod struct {
 	set    kube.Set                        // where ConfigMaps and Secrets are
 	apps   map[string]func() (stop func()) // by the name of the container
 	dir    string
-	run    []*container
+	run    []*podContainer
 	ended  chan struct{} // closed when the pod is told to leave
 
 	mu       sync.Mutex // guards all that follows
@@ -50,8 +50,8 @@ type pod struct {
 	problems []error
 }
 
-// A container is one of a pod that has been started.
-type container struct {
+// A podContainer is one of a pod that has been started.
+type podContainer struct {
 	pod     *pod
 	spec    corev1.Container
 	process *process // nil: a substitute
@@ -96,7 +96,7 @@ func startPod(tb testing.TB, set kube.Set, deployment string, apps map[string]fu
 		}
 		p.start(spec).awaitStarted()
 	}
-	var started []*container
+	var started []*podContainer
 	for _, spec := range p.spec.Containers {
 		started = append(started, p.start(spec))
 	}
@@ -123,7 +123,7 @@ func podTemplate(tb testing.TB, set kube.Set, deployment string) *corev1.PodTemp
 
 // ready reports whether every container is.
 func (p *pod) ready() bool {
-	return !slices.ContainsFunc(p.run, func(c *container) bool {
+	return !slices.ContainsFunc(p.run, func(c *podContainer) bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return !c.ready
@@ -158,9 +158,9 @@ func (p *pod) port(name string) int32 {
 }
 
 // start starts a container.
-func (p *pod) start(spec corev1.Container) *container {
+func (p *pod) start(spec corev1.Container) *podContainer {
 	p.tb.Helper()
-	c := &container{pod: p, spec: spec}
+	c := &podContainer{pod: p, spec: spec}
 	if substitute, ok := p.apps[spec.Name]; ok {
 		c.stop = substitute()
 	} else {
@@ -192,7 +192,7 @@ func (p *pod) start(spec corev1.Container) *container {
 }
 
 // kill ends a container at once, if it still runs.
-func (c *container) kill() {
+func (c *podContainer) kill() {
 	c.stopProbes()
 	if c.process != nil {
 		c.process.kill()
@@ -203,7 +203,7 @@ func (c *container) kill() {
 
 // environment returns the variables of a container, those of the image
 // included.
-func (c *container) environment() map[string]string {
+func (c *podContainer) environment() map[string]string {
 	c.pod.tb.Helper()
 	env := map[string]string{"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME": c.pod.name, "SIDESTREAM_CONFIG": "/etc/sidestream/routes.yaml"}
 	for _, from := range c.spec.EnvFrom {
@@ -231,7 +231,7 @@ func (c *container) environment() map[string]string {
 }
 
 // valueFrom returns the value of a variable that is somewhere else.
-func (c *container) valueFrom(from *corev1.EnvVarSource) (value string, ok bool) {
+func (c *podContainer) valueFrom(from *corev1.EnvVarSource) (value string, ok bool) {
 	c.pod.tb.Helper()
 	switch {
 	case from.SecretKeyRef != nil:
@@ -341,7 +341,7 @@ func (p *pod) terminate() {
 
 // terminate tells the container to end, and waits until it has. It runs outside
 // of the test's goroutine.
-func (c *container) terminate(ctx context.Context) {
+func (c *podContainer) terminate(ctx context.Context) {
 	if c.process == nil {
 		c.stopProbes()
 		c.stop()
@@ -362,7 +362,7 @@ func (c *container) terminate(ctx context.Context) {
 }
 
 // hook runs preStop.
-func (c *container) hook(ctx context.Context) {
+func (c *podContainer) hook(ctx context.Context) {
 	if c.spec.Lifecycle == nil || c.spec.Lifecycle.PreStop == nil {
 		return
 	}
@@ -387,7 +387,7 @@ func (c *container) hook(ctx context.Context) {
 }
 
 // exec runs a command in the container.
-func (c *container) exec(ctx context.Context, command []string) error {
+func (c *podContainer) exec(ctx context.Context, command []string) error {
 	name := c.local(command[0])
 	if name == imageBinary {
 		name = os.Getenv(binaryVar)

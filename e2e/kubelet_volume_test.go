@@ -143,7 +143,7 @@ func (p *pod) swap(dir string, files map[string]string) {
 }
 
 // local replaces paths below the container's mounts by where they are here.
-func (c *container) local(text string) string { return c.pod.local(text, &c.spec) }
+func (c *podContainer) local(text string) string { return c.pod.local(text, &c.spec) }
 
 // local does it for one container, or for the mounts of all.
 func (p *pod) local(text string, only *corev1.Container) string {

@@ -136,3 +136,29 @@ func caFile(t *testing.T, a *authority) string {
 	writeFile(t, name, a.pem)
 	return name
 }
+
+// Who comes while as many of the same address are there as may be is turned
+// away at once, and gets in when one of them has left.
+func TestConnectionsOfOneAddress(t *testing.T) {
+	n := startNginx(t)
+	n.put(t, "/doc.json", `{"v": 1}`)
+	s := serve(t, "limits: {connections_per_address: 2}\n"+strings.TrimPrefix(plain(n, "50ms"), "\n"))
+	first := newClient(t, s.url+"/doc.json")
+	leave := first.start(t)
+	second := follow(t, s.url+"/doc.json")
+	first.awaitMessage(t, `{"v":1}`)
+	second.awaitMessage(t, `{"v":1}`)
+	third := follow(t, s.url+"/doc.json")
+	wait(t, "a connection refused", func() (any, bool) {
+		refused := s.metric(t, `sidestream_refused_connections_total{reason="too_many"}`)
+		return refused, refused > 0
+	})
+	if got := third.events(); len(got) > 0 {
+		t.Errorf("got %v beside two others, want nothing", got)
+	}
+	leave()
+	third.awaitMessage(t, `{"v":1}`)
+	if got := len(second.conns()); got != 1 {
+		t.Errorf("got %d connections of one that was there before, want 1", got)
+	}
+}

@@ -27,11 +27,18 @@ func overSocket(path string) *http.Client {
 	}}
 }
 
+// Several listeners are served at once, each as if it were alone.
 func TestServeAtSockets(t *testing.T) {
 	dir := t.TempDir()
-	public, admin := filepath.Join(dir, "http.sock"), filepath.Join(dir, "admin.sock")
+	admin := filepath.Join(dir, "admin.sock")
+	sockets := map[string]int{admin: http.StatusOK} // with what they answer
+	var public []string
+	for _, name := range []string{"a", "b", "c", "d"} {
+		path := filepath.Join(dir, name+".sock")
+		public, sockets[path] = append(public, "unix:"+path), http.StatusNotFound
+	}
 	config := &Config{Limits: defaultLimits()}
-	if err := config.ListenAt([]string{"unix:" + public}, "unix:"+admin); err != nil {
+	if err := config.ListenAt(public, "unix:"+admin); err != nil {
 		t.Fatal(err)
 	}
 	l, err := Listen(t.Context(), config)
@@ -42,7 +49,7 @@ func TestServeAtSockets(t *testing.T) {
 	done := make(chan error, 1)
 	server := New(config, Settings{})
 	go func() { done <- server.Run(ctx, l) }()
-	for path, want := range map[string]int{public: http.StatusNotFound, admin: http.StatusOK} {
+	for path, want := range sockets {
 		resp, err := overSocket(path).Get("http://x/readyz")
 		if err != nil {
 			t.Fatal(err)
@@ -56,7 +63,7 @@ func TestServeAtSockets(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("Run: %v", err)
 	}
-	for _, path := range []string{public, admin} {
+	for path := range sockets {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: got %v after the server has ended, want no file", filepath.Base(path), err)
 		}
