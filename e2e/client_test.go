@@ -1,10 +1,9 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"net"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -20,8 +19,9 @@ import (
 // away after 204 or any other status than 200. Each connection is one socket
 // and one goroutine, so that there can be thousands.
 type client struct {
-	url    *url.URL
-	header http.Header
+	url       *url.URL
+	header    http.Header
+	transport http.RoundTripper // nil: a socket for each connection
 
 	mu          sync.Mutex
 	received    []received
@@ -39,10 +39,12 @@ type received struct {
 
 // connection is one response, or one attempt to get one.
 type connection struct {
-	status int // 0: none
-	header http.Header
-	ended  time.Time     // zero: not yet
-	retry  time.Duration // the last retry line on this connection; 0: none
+	status   int // 0: none
+	protocol string
+	header   http.Header
+	ended    time.Time     // zero: not yet
+	retry    time.Duration // the last retry line on this connection; 0: none
+	comments int           // lines that are one, such as heartbeats
 }
 
 // follow starts a client, which ends with the test at the latest. An id, if
@@ -112,29 +114,30 @@ func (c *client) connect(ctx context.Context) (again bool) {
 	}
 	defer note(func(conn *connection) { conn.ended = time.Now() })
 
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "tcp", c.url.Host)
-	if err != nil {
-		return ctx.Err() == nil
+	transport := c.transport
+	if transport == nil {
+		transport = roundTripper(overSocket)
 	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-	if err := req.Write(conn); err != nil {
-		return ctx.Err() == nil
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), req)
+	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		return ctx.Err() == nil
 	}
 	defer resp.Body.Close()
-	note(func(conn *connection) { conn.status, conn.header = resp.StatusCode, resp.Header })
+	note(func(conn *connection) {
+		conn.status, conn.protocol, conn.header = resp.StatusCode, resp.Proto, resp.Header
+	})
 	if resp.StatusCode != http.StatusOK {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.over = true
 		return false
 	}
-	c.read(eventstream.NewDecoder(resp.Body, nil), at)
+	var body io.Reader = resp.Body
+	if resp.Header.Get("Content-Encoding") == "gzip" {
+		body = &gunzip{from: body}
+	}
+	body = &commentReader{from: body, found: func() { note(func(conn *connection) { conn.comments++ }) }}
+	c.read(eventstream.NewDecoder(body, nil), at)
 	return ctx.Err() == nil
 }
 
