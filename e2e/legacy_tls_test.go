@@ -32,7 +32,7 @@ type authority struct {
 // issued is a certificate with its key.
 type issued struct{ cert, key string } // PEM
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t testing.TB) *authority {
 	t.Helper()
 	a := &authority{cert: &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority of a test"},
@@ -56,7 +56,7 @@ func newAuthority(t *testing.T) *authority {
 
 // issue makes a certificate for servers and clients that is valid for a time
 // from now; a negative one is over.
-func (a *authority) issue(t *testing.T, valid time.Duration, names ...string) issued {
+func (a *authority) issue(t testing.TB, valid time.Duration, names ...string) issued {
 	t.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "a test"},

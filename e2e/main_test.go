@@ -12,8 +12,9 @@ import (
 
 // Environment variables; see the package comment.
 const (
-	binaryVar = "E2E_BINARY"
-	raceVar   = "E2E_RACE"
+	binaryVar  = "E2E_BINARY"
+	raceVar    = "E2E_RACE"
+	traefikVar = "E2E_TRAEFIK"
 )
 
 func TestMain(m *testing.M) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -62,13 +61,6 @@ func startNginx(tb testing.TB) *nginx {
 	return startNginxWith(tb, "")
 }
 
-// startNginxInFront runs nginx as a proxy in front of the server at url, with
-// nothing said but that.
-func startNginxInFront(tb testing.TB, url string) *nginx {
-	tb.Helper()
-	return startNginxWith(tb, "location / { proxy_pass "+url+"; }")
-}
-
 // startNginxWith runs nginx with more directives for its server.
 func startNginxWith(tb testing.TB, more string) *nginx {
 	tb.Helper()
@@ -88,11 +80,7 @@ func startNginxWith(tb testing.TB, more string) *nginx {
 // start runs nginx, again if it was killed.
 func (n *nginx) start(tb testing.TB) {
 	tb.Helper()
-	name, err := exec.LookPath("nginx")
-	if err != nil {
-		name = "/usr/sbin/nginx" // not in everybody's PATH
-	}
-	n.process = launch(tb, name, "-p", n.dir, "-e", filepath.Join(n.dir, "error.log"), "-c", filepath.Join(n.dir, "nginx.conf"))
+	n.process = launch(tb, installed("nginx"), "-p", n.dir, "-e", filepath.Join(n.dir, "error.log"), "-c", filepath.Join(n.dir, "nginx.conf"))
 	wait(tb, "nginx listening", func() (any, bool) {
 		conn, err := net.Dial("tcp", n.address)
 		if err != nil {

@@ -23,6 +23,14 @@ func launch(tb testing.TB, name string, args ...string) *process {
 	return launchCommand(tb, exec.Command(name, args...))
 }
 
+// launchGroup starts a program that starts others, which are killed with it.
+func launchGroup(tb testing.TB, name string, args ...string) *process {
+	tb.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return launchCommand(tb, cmd)
+}
+
 // launchTo starts a program as launch does, and hands its standard output to
 // stdout, if that isn't nil, in place of keeping it.
 func launchTo(tb testing.TB, stdout io.Writer, name string, args ...string) *process {
@@ -60,6 +68,9 @@ func launchCommand(tb testing.TB, cmd *exec.Cmd) *process {
 
 // kill ends the program as a crash would, and waits for it.
 func (p *process) kill() {
+	if attr := p.cmd.SysProcAttr; attr != nil && attr.Setpgid && p.running() {
+		_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	}
 	_ = p.cmd.Process.Kill() // it may be gone already
 	<-p.exited
 }

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs what the end-to-end tests run, where it is missing: nginx, Chromium,
-# Firefox, curl, Node.js, Java, Maven, kcat, Docker, a busybox to put into
-# images, and the npm packages of node/package-lock.json. For Debian and its
-# kin, as root or with sudo; elsewhere it says what to install. The NATS server
-# and its command line are built from their Go modules, and Apache Kafka is
+# Installs what the end-to-end tests run, where it is missing: nginx, HAProxy,
+# Apache, Varnish, Chromium, Firefox, curl, Node.js, Java, Maven, kcat, Docker, a
+# busybox to put into images, and the npm packages of node/package-lock.json. For
+# Debian and its kin, as root or with sudo; elsewhere it says what to install.
+# The NATS server and its command line, Caddy, Helm and Kustomize are built from
+# their Go modules, schemas of Kubernetes taken from theirs, and Apache Kafka is
 # fetched by Maven, outside the tree.
 set -eu
 cd "$(dirname "$0")"
@@ -14,6 +15,9 @@ need() { # need COMMAND PACKAGE
 	command -v "$1" >/dev/null || packages="$packages $2"
 }
 need nginx nginx-light
+need haproxy haproxy
+need apache2 apache2-bin
+need varnishd varnish
 need chromium chromium
 need firefox-esr firefox-esr
 need curl curl
@@ -39,11 +43,22 @@ if [ -n "$packages" ]; then
 		command -v sudo >/dev/null || fail "missing:$packages; run this as root, or install sudo"
 		sudo=sudo
 	fi
+	# Packages of servers would start them, on ports that others may need.
+	policy=
+	if [ ! -e /usr/sbin/policy-rc.d ]; then
+		policy=/usr/sbin/policy-rc.d
+		trap '$sudo rm -f "$policy"' EXIT
+		trap 'exit 1' HUP INT TERM
+		printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+		$sudo chmod 755 "$policy"
+	fi
 	$sudo apt-get -q update || echo "setup.sh: the package lists could not be updated; going on with those at hand" >&2
 	for package in $packages; do
 		$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$package" ||
 			fail "apt-get can't install $package; install it by other means and run this again"
 	done
+	[ -z "$policy" ] || $sudo rm -f "$policy"
+	trap - EXIT HUP INT TERM
 fi
 
 # The packages need a Node.js with fetch and EventTarget.
@@ -63,8 +78,8 @@ if ! cmp -s node/package-lock.json "$done"; then
 		fail "npm can't install the packages of node/package-lock.json; is its registry within reach?"
 	cp node/package-lock.json "$done"
 fi
-# Programs in Go, at the versions that nats_server_test.go,
-# nats_command_test.go and chart/chart.go ask for.
+# Programs in Go, at the versions that nats_server_test.go, nats_command_test.go,
+# front_kinds_test.go and chart/chart.go ask for.
 go=${GO:-go}
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sidestream
 bin=$cache/bin
@@ -86,6 +101,7 @@ program() { # program MODULE VERSION PACKAGE
 }
 program github.com/nats-io/nats-server/v2 v2.15.2 github.com/nats-io/nats-server/v2
 program github.com/nats-io/natscli v0.3.0 github.com/nats-io/natscli/nats
+program github.com/caddyserver/caddy/v2 v2.11.9 github.com/caddyserver/caddy/v2/cmd/caddy
 program helm.sh/helm/v4 v4.3.1 helm.sh/helm/v4/cmd/helm
 program sigs.k8s.io/kustomize/kustomize/v5 v5.8.2 sigs.k8s.io/kustomize/kustomize/v5
 
