@@ -276,7 +276,7 @@ type Options struct {
 
 	// LiveMarker sends a stream.live event when a client has received what
 	// was there before it came. Of a source with state it says how old that
-	// is. Default auto: with such a source, and not with others.
+	// is. Default auto: with such a source, or with latest, and not else.
 	LiveMarker LiveMarker `yaml:"live_marker"`
 
 	// Slow is what becomes of a client that falls behind the history.
@@ -376,9 +376,9 @@ type LiveMarker string
 
 // The settings.
 const (
-	LiveMarkerAuto LiveMarker = "auto" // with sources that have state
-	LiveMarkerOn   LiveMarker = "true"
-	LiveMarkerOff  LiveMarker = "false"
+	LiveMarkerAuto LiveMarker = "auto"  // with sources that have state, and with latest
+	LiveMarkerOn   LiveMarker = "true"  // with any source
+	LiveMarkerOff  LiveMarker = "false" // with none
 )
 
 // UnmarshalText implements [encoding.TextUnmarshaler].

@@ -47,7 +47,7 @@ type History struct {
 
 // Cache bounds what a stream has in memory of a durable history.
 type Cache struct {
-	Events int           `yaml:"events"` // default 1024
+	Events int           `yaml:"events"` // how many of them; default 1024
 	Bytes  adapters.Size `yaml:"bytes"`  // as written to clients; default 8MiB
 }
 
@@ -62,7 +62,7 @@ func (h *History) inMemory() Cache {
 // Idle bounds what a stream that matches clients by key remembers, in all, of
 // keys that no client reads. The other bounds of the history are for each key.
 type Idle struct {
-	Events int               `yaml:"events"` // default 100000
+	Events int               `yaml:"events"` // how many of them; default 100000
 	Bytes  adapters.Size     `yaml:"bytes"`  // as written to clients; default 64MiB
 	Age    adapters.Duration `yaml:"age"`    // of a key's newest event; default 0: any
 }

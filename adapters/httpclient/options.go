@@ -11,7 +11,8 @@ type Options struct {
 	// Headers are sent with each request to the upstream's host, and replace
 	// those that the adapter sets. "Host" is the host that is asked for, in
 	// place of the URL's. At most 100. Refused are those that
-	// [CheckHeader] refuses.
+	// frame a message, belong to a connection or make a request conditional
+	// (Content-Length, Connection, If-None-Match): those are set as needed.
 	Headers map[string]secret.Value `yaml:"headers"`
 
 	Auth Auth `yaml:"auth"`
@@ -27,8 +28,8 @@ type Options struct {
 	// URL's host. Tokens are fetched from their own host all the same.
 	UnixSocket string `yaml:"unix_socket"`
 
-	// Redirects says which redirects are followed. Those that aren't, except
-	// with none, are [ErrElsewhere].
+	// Redirects says which redirects are followed. Those that aren't are
+	// failures, except with none.
 	Redirects Redirects `yaml:"redirects"`
 
 	// MaxRedirects is how many redirects one request follows, from 1 to 50.
@@ -63,8 +64,8 @@ type Auth struct {
 // Basic is a user and a password (RFC 7617). One of them may be empty, as
 // some APIs take a key for either.
 type Basic struct {
-	User     secret.Value `yaml:"user"`
-	Password secret.Value `yaml:"password"`
+	User     secret.Value `yaml:"user"`     // may be empty if the password isn't
+	Password secret.Value `yaml:"password"` // may be empty if the user isn't
 }
 
 // OAuth2 gets tokens by client credentials (RFC 6749, section 4.4). A token
@@ -73,7 +74,7 @@ type Basic struct {
 // token endpoint are not followed.
 type OAuth2 struct {
 	// TokenURL is the token endpoint. It is asked with the TLS options and
-	// the proxy of other requests, apart from TLS.ServerName.
+	// the proxy of other requests, but for the server_name of tls.
 	TokenURL string `yaml:"token_url"`
 
 	ClientID string `yaml:"client_id"` // what the token endpoint knows the client by

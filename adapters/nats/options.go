@@ -128,13 +128,13 @@ type Connection struct {
 // token, nkey, creds, or jwt and seed. Files are read anew for each
 // connection.
 type Auth struct {
-	User     secret.Value `yaml:"user"`
-	Password secret.Value `yaml:"password"`
-	Token    secret.Value `yaml:"token"`
-	NKey     string       `yaml:"nkey"`  // file with the seed of an NKey
-	Creds    string       `yaml:"creds"` // file with a user's JWT and seed, as nsc writes it (".creds")
-	JWT      secret.Value `yaml:"jwt"`   // of a user
-	Seed     secret.Value `yaml:"seed"`  // of the NKey that the JWT is for
+	User     secret.Value `yaml:"user"`     // with a password
+	Password secret.Value `yaml:"password"` // of the user
+	Token    secret.Value `yaml:"token"`    // in place of a user
+	NKey     string       `yaml:"nkey"`     // file with the seed of an NKey
+	Creds    string       `yaml:"creds"`    // file with a user's JWT and seed, as nsc writes it (".creds")
+	JWT      secret.Value `yaml:"jwt"`      // of a user
+	Seed     secret.Value `yaml:"seed"`     // of the NKey that the JWT is for
 }
 
 // Backoff is a delay that doubles from Min to Max. It is random: from half of

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-//go:generate go test -run ^TestSchemaIsCurrent$ -update .
+//go:generate go test -run ^(TestSchemaIsCurrent|TestReferenceIsCurrent)$ -update .
 
 // tableSchema is the JSON Schema of routing tables; see package
 // proxy/schema.

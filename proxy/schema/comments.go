@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Comments are the doc comments of a module's packages, each read from its
@@ -157,9 +158,16 @@ func first(groups ...*ast.CommentGroup) string {
 // Content-Type.
 var goName = regexp.MustCompile(`[\w.-]*[A-Z][\w.-]*`)
 
+// ownName reports whether the name of a field is one that its bearer writes so,
+// such as GitHub or CloudEvents: it has capitals inside that its key doesn't
+// take for words.
+func ownName(name, key string) bool {
+	return strings.IndexFunc(name[1:], unicode.IsUpper) >= 0 && !strings.Contains(key, "_")
+}
+
 // plain returns a doc comment as plain text, a line for each paragraph and
 // item of a list. Go names are replaced as keys say, but names such as URL,
-// which are words as well, only where they begin the text.
+// which are words as well, or GitHub, only where they begin the text.
 func plain(text string, keys map[string]string) string {
 	p := comment.Parser{
 		LookupPackage: func(name string) (string, bool) { return name, true },
@@ -172,7 +180,7 @@ func plain(text string, keys map[string]string) string {
 	}
 	return goName.ReplaceAllStringFunc(text, func(name string) string {
 		bare := strings.TrimRight(name, ".")
-		if key, ok := keys[bare]; ok && bare != strings.ToUpper(bare) {
+		if key, ok := keys[bare]; ok && bare != strings.ToUpper(bare) && !ownName(bare, key) {
 			return key + name[len(bare):]
 		}
 		return name

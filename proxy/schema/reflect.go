@@ -114,6 +114,7 @@ func (g *generator) properties(into *Schema, v reflect.Value, set bool) {
 			s := g.value(v.FieldByIndex(f.Index), set).open()
 			s.Description = g.describe(t, f)
 			into.Properties[name] = s
+			into.order = append(into.order, name)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"gopkg.in/yaml.v3"
 
@@ -121,6 +122,9 @@ func words(values []string) *Schema {
 // plainValue returns what to write for v, or nil if there is nothing to be
 // written, or too much.
 func plainValue(v reflect.Value) any {
+	if at, ok := v.Interface().(time.Time); ok && at.IsZero() {
+		return nil
+	}
 	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
 		text, err := m.MarshalText()
 		if err != nil || len(text) == 0 && v.Kind() == reflect.Struct {

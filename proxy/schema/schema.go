@@ -37,6 +37,8 @@ type Schema struct {
 	OneOf []*Schema `json:"oneOf,omitempty"`
 
 	Definitions map[string]*Schema `json:"definitions,omitempty"`
+
+	order []string // the properties' names as the source has them; see [Schema.Keys]
 }
 
 // Types are the names of the types that a value may have.

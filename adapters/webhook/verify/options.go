@@ -20,27 +20,27 @@ type Options struct {
 	// webhooks.
 	GitLab *GitLab `yaml:"gitlab"`
 
-	// Stripe is the signing secret ("whsec_…") of an endpoint at Stripe
+	// Stripe is the signing secret ("whsec_…") of an endpoint there
 	// (Stripe-Signature).
 	Stripe *Timed `yaml:"stripe"`
 
-	// Slack is the signing secret of a Slack app (X-Slack-Signature).
+	// Slack is the signing secret of an app there (X-Slack-Signature).
 	Slack *Timed `yaml:"slack"`
 
 	// StandardWebhooks is what the specification of standardwebhooks.com says.
 	// A secret is "whsec_…", or a public key, "whpk_…".
 	StandardWebhooks *Timed `yaml:"standard_webhooks"`
 
-	// Shopify is the client secret of a Shopify app (X-Shopify-Hmac-Sha256).
+	// Shopify is the client secret of an app there (X-Shopify-Hmac-Sha256).
 	Shopify *Signed `yaml:"shopify"`
 
-	// Twilio is what Twilio signs requests with (X-Twilio-Signature).
+	// Twilio is what requests are signed with there (X-Twilio-Signature).
 	Twilio *Twilio `yaml:"twilio"`
 
-	// Bitbucket is a secret of Bitbucket's webhooks (X-Hub-Signature).
+	// Bitbucket is a secret of its webhooks (X-Hub-Signature).
 	Bitbucket *Signed `yaml:"bitbucket"`
 
-	// Gitea is a secret of the webhooks of Gitea, Forgejo or Gogs
+	// Gitea is a secret of its webhooks, or of those of Forgejo or Gogs
 	// (X-Gitea-Signature).
 	Gitea *Signed `yaml:"gitea"`
 
