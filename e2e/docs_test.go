@@ -51,8 +51,12 @@ func openSession(t *testing.T) *docSession {
 		process: &process{cmd: exec.Command("bash", "--norc", "--noprofile"), output: &transcript{}, exited: make(chan struct{})},
 		dir:     t.TempDir(), ports: map[string]int{},
 	}
+	programs := readersPrograms(t)
+	if err := os.Symlink(programs, filepath.Join(s.dir, "bin")); err != nil { // where make puts it
+		t.Fatal(err)
+	}
 	s.cmd.Dir = s.dir
-	s.cmd.Env = append(os.Environ(), "PATH="+readersPrograms(t)+":"+os.Getenv("PATH"), "HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir, "LC_ALL=C.UTF-8")
+	s.cmd.Env = append(os.Environ(), "PATH="+programs+":"+os.Getenv("PATH"), "HOME="+s.dir, "XDG_CONFIG_HOME="+s.dir, "LC_ALL=C.UTF-8")
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that what it has started can be ended along with it
 	input, err := s.cmd.StdinPipe()

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// TestDocumentedMetrics holds the README's list to what is registered.
+// TestDocumentedMetrics holds the list of docs/operations.md to what is registered.
 func TestDocumentedMetrics(t *testing.T) {
 	names := func(text string, re *regexp.Regexp) []string {
 		found := map[string]bool{}
@@ -27,13 +27,13 @@ func TestDocumentedMetrics(t *testing.T) {
 	for d := range descs {
 		registered.WriteString(d.String() + "\n")
 	}
-	readme, err := os.ReadFile("../README.md")
+	document, err := os.ReadFile("../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := names(registered.String(), regexp.MustCompile(`fqName: "(sidestream_\w+)"`))
-	want := names(string(readme), regexp.MustCompile("(?m)^\\| `(sidestream_\\w+)"))
+	want := names(string(document), regexp.MustCompile("(?m)^\\| `(sidestream_\\w+)"))
 	if !slices.Equal(got, want) || len(got) == 0 {
-		t.Errorf("metrics:\nregistered %q\nin README  %q", got, want)
+		t.Errorf("metrics:\nregistered %q\ndocumented %q", got, want)
 	}
 }

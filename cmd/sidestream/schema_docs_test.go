@@ -3,6 +3,7 @@ package main
 import (
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -125,75 +126,50 @@ func stands(n *yaml.Node, path, text string) bool {
 	return regexp.MustCompile(`[{ ]` + key + `[:,}]`).MatchString(text)
 }
 
+// keyLine matches a line of a list that is about keys, and keyInLine one of them.
 var (
-	fenced   = regexp.MustCompile("(?s)```.*?```")
-	codeSpan = regexp.MustCompile("`[^`]+`")
-	word     = regexp.MustCompile(`[a-z][a-z0-9_]*`)
-	heading  = regexp.MustCompile("(?m)^###? .*$")
+	keyLine   = regexp.MustCompile("(?m)^- \\*\\*`[^\n]*")
+	keyInLine = regexp.MustCompile("\\*\\*`([a-z0-9_.]+)`\\*\\*")
 )
 
-// TestReadmeNamesEveryKey compares the reference tables in README.md with the
-// schema, both ways.
-func TestReadmeNamesEveryKey(t *testing.T) {
-	data, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
+// TestDocumentsNameOnlyKeys goes through the pages about routes and sources: a
+// list of what there is to say about keys names only keys that there are.
+func TestDocumentsNameOnlyKeys(t *testing.T) {
+	all := sections(t)
+	names := func(of ...string) map[string]bool {
+		found := map[string]bool{}
+		for _, section := range of {
+			for _, key := range all[section] {
+				found[key.Path] = true
+				found[key.Path[strings.LastIndexByte(key.Path, '.')+1:]] = true
+			}
+		}
+		return found
 	}
-	root := freshSchema(t)
-	route := root.Definitions["route"]
-	table := keysOf(root, root, "routes", "defaults", "history")
-	table["history"] = root.Properties["history"]
-	stores := keysOf(root, root.Properties["history"])
-	for _, key := range []string{"history", "history.durable", "history.replicas", "history.cache"} {
-		stores[key] = route.Properties["history"]
-	}
-	sections := map[string]map[string]*schema.Schema{
-		"### The table":            table,
-		"### Durable history":      stores,
-		"### A route":              keysOf(root, route, append(known(zerolog.Nop()).Names(), "event")...),
-		"### `event`: expressions": keysOf(root, route.Properties["event"]),
+	pages := map[string]map[string]bool{
+		"routes.md":           names("route", "event"),
+		"adapters/history.md": {"history.durable": true, "history.replicas": true, "history.cache": true},
 	}
 	for _, name := range known(zerolog.Nop()).Names() {
-		sections["### `"+name+"`"] = keysOf(root, root.Definitions["adapters."+name])
+		pages["adapters/"+name+".md"] = names(name)
 	}
-	for title, keys := range sections {
-		_, text, ok := strings.Cut(string(data), "\n"+title+"\n")
-		if !ok {
-			t.Errorf("got no section %q in README.md, want one", title)
-			continue
+	checked := 0
+	for name, keys := range pages {
+		data, err := os.ReadFile(filepath.Join(docs, name))
+		if err != nil {
+			t.Fatal(err)
 		}
-		if end := heading.FindStringIndex(text); end != nil {
-			text = text[:end[0]]
-		}
-		text = fenced.ReplaceAllString(text, "")
-		said := map[string]bool{}
-		for _, span := range codeSpan.FindAllString(text, -1) {
-			for _, w := range word.FindAllString(span, -1) {
-				said[w] = true
-			}
-		}
-		names := map[string]bool{"routes": true, "defaults": true, "event": true}
-		for path := range keys {
-			key := path[strings.LastIndexByte(path, '.')+1:]
-			names[key] = true
-			if !said[key] {
-				t.Errorf("README.md, %q: got nothing about %s, want its key in backquotes", title, path)
-			}
-		}
-		ofKeys := false // whether we are in a table whose rows are about keys
-		for row := range strings.Lines(text) {
-			ofKeys = strings.HasPrefix(row, "| key |") || ofKeys && strings.HasPrefix(row, "|")
-			column, _, _ := strings.Cut(strings.TrimPrefix(row, "|"), "|")
-			if !ofKeys {
-				continue
-			}
-			for _, span := range codeSpan.FindAllString(column, -1) {
-				for _, w := range word.FindAllString(span, -1) {
-					if !names[w] {
-						t.Errorf("README.md, %q: got a row about %s, want only keys that there are", title, w)
-					}
+		text := generated.ReplaceAllString(string(data), "")
+		for _, line := range keyLine.FindAllString(text, -1) {
+			for _, span := range keyInLine.FindAllStringSubmatch(line, -1) {
+				checked++
+				if !keys[span[1]] {
+					t.Errorf("%s: got a line about %s, want only keys that there are", name, span[1])
 				}
 			}
 		}
+	}
+	if checked == 0 {
+		t.Error("got no lines about keys, want some")
 	}
 }

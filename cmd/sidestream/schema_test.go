@@ -131,20 +131,18 @@ func TestSchemaAcceptsTables(t *testing.T) {
 		}
 		tables[name] = string(data)
 	}
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, m := range yamlBlock.FindAllStringSubmatch(string(readme), -1) {
-		name := fmt.Sprintf("README.md, block %d", i+1)
-		if strings.HasPrefix(strings.TrimSpace(m[1]), "- path:") {
-			tables[name] = "routes:\n" + m[1]
-		} else if regexp.MustCompile(`(?m)^routes:`).MatchString(m[1]) {
-			tables[name] = m[1]
+	for page, text := range documents(t) {
+		for i, m := range yamlBlock.FindAllStringSubmatch(text, -1) {
+			name := fmt.Sprintf("%s, block %d", page, i+1)
+			if strings.HasPrefix(strings.TrimSpace(m[1]), "- path:") {
+				tables[name] = "routes:\n" + m[1]
+			} else if regexp.MustCompile(`(?m)^routes:`).MatchString(m[1]) {
+				tables[name] = m[1]
+			}
 		}
 	}
 	if len(tables) < 3 {
-		t.Error("got no table in README.md, want one")
+		t.Error("got no table in documents, want some")
 	}
 	for name, table := range tables {
 		for place, why := range complaints(t, s, table) {
