@@ -67,8 +67,6 @@ func (s *source) Run(ctx context.Context, after adapters.Position, emit func(ada
 		return err
 	}
 	id := identity(file)
-	tick := time.NewTicker(s.every)
-	defer tick.Stop()
 	for in := bufio.NewReaderSize(nil, maxLine); ; {
 		in.Reset(io.NewSectionReader(file, offset, 1<<62-offset))
 		for {
@@ -92,7 +90,7 @@ func (s *source) Run(ctx context.Context, after adapters.Position, emit func(ada
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-tick.C:
+		case <-time.After(s.every):
 		}
 		if err := same(file, s.path, offset); err != nil {
 			return adapters.Transient("the file was replaced", err) // the next Run finds out what that means
