@@ -246,14 +246,15 @@ func (s *docSession) finish(t *testing.T, where, script string) {
 // transcribed takes a block apart that shows commands, behind "$ ", and what
 // they write.
 func transcribed(text string) (commands, shown string) {
+	var typed, written strings.Builder
 	for line := range strings.Lines(text) {
 		if command, ok := strings.CutPrefix(line, "$ "); ok {
-			commands += command
+			typed.WriteString(command)
 		} else {
-			shown += line
+			written.WriteString(line)
 		}
 	}
-	return commands, shown
+	return typed.String(), written.String()
 }
 
 // awaitListening waits until somebody listens on what stands for a port.

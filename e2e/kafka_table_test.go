@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// stockTable serves a compacted topic as the README's recipe does.
+// stockTable serves a compacted topic as the recipe in docs does.
 func stockTable(brokers []string, topic, app string) string {
 	return fmt.Sprintf("upstream: %s\ndrain: {window: 200ms, timeout: 1s}\n", app) + kafkaTable(brokers, fmt.Sprintf(`
   - path: /live/stock

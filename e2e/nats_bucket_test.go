@@ -16,7 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// bucketTable serves the bucket "prices" as the README's recipe does.
+// bucketTable serves the bucket "prices" as the recipe in docs does.
 func bucketTable(nats, app string) string {
 	return fmt.Sprintf(`
 upstream: %s

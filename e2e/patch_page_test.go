@@ -22,7 +22,7 @@ mirror(EventSource, jsonpatch.applyPatch, location.search.slice(1), (one) => tol
 // told is what a page tells of an event.
 type told struct{ Kind, ID, Document, Error string }
 
-// X7: pages that apply snapshots and patches as the README shows, in Chromium
+// X7: pages that apply snapshots and patches as the recipe shows, in Chromium
 // and in Node.js, with and without array_keys, have what the API has when it
 // stops changing, over connections that are cut; and until then each patch
 // fits, and leads to what the API had, never back.

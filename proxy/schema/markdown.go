@@ -72,7 +72,7 @@ func prose(text, name string) string {
 		case m == nil:
 			line = strings.TrimSpace(line)
 			rest, ok := strings.CutPrefix(line, name)
-			if ok && rest != "" && strings.Contains(" ,", rest[:1]) {
+			if ok && strings.HasPrefix(strings.TrimPrefix(rest, ","), " ") {
 				line = code(name) + marked(rest)
 			} else {
 				line = marked(line)

@@ -22,6 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestConformance(t *testing.T) {
 	adaptertest.Run(t, adaptertest.Harness{Start: func(t testing.TB) *adaptertest.Upstream {
+		t.Helper()
 		path := filepath.Join(t.TempDir(), "lines")
 		factory, err := lines.Adapter().Configure(adapters.Route{Path: "/lines"}, func(options any) error {
 			o := options.(*lines.Options)
