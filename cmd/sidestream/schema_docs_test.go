@@ -126,10 +126,13 @@ func stands(n *yaml.Node, path, text string) bool {
 	return regexp.MustCompile(`[{ ]` + key + `[:,}]`).MatchString(text)
 }
 
-// keyLine matches a line of a list that is about keys, and keyInLine one of them.
+// What documents say of keys by hand: in lines of a list that begin with one in
+// bold, and in the first column of tables whose first column is of keys.
 var (
 	keyLine   = regexp.MustCompile("(?m)^- \\*\\*`[^\n]*")
 	keyInLine = regexp.MustCompile("\\*\\*`([a-z0-9_.]+)`\\*\\*")
+	keyTable  = regexp.MustCompile(`(?m)^\| key \|.*\n(?:\|.*\n)+`)
+	keyInRow  = regexp.MustCompile("`([a-z0-9_.]+)`")
 )
 
 // TestDocumentsNameOnlyKeys goes through the pages about routes and sources: a
@@ -160,12 +163,20 @@ func TestDocumentsNameOnlyKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		text := generated.ReplaceAllString(string(data), "")
+		var spans [][]string
 		for _, line := range keyLine.FindAllString(text, -1) {
-			for _, span := range keyInLine.FindAllStringSubmatch(line, -1) {
-				checked++
-				if !keys[span[1]] {
-					t.Errorf("%s: got a line about %s, want only keys that there are", name, span[1])
-				}
+			spans = append(spans, keyInLine.FindAllStringSubmatch(line, -1)...)
+		}
+		for _, table := range keyTable.FindAllString(text, -1) {
+			for row := range strings.Lines(table) {
+				column, _, _ := strings.Cut(row[1:], "|")
+				spans = append(spans, keyInRow.FindAllStringSubmatch(column, -1)...)
+			}
+		}
+		for _, span := range spans {
+			checked++
+			if !keys[span[1]] {
+				t.Errorf("%s: got a line about %s, want only keys that there are", name, span[1])
 			}
 		}
 	}
