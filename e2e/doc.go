@@ -3,6 +3,9 @@
 // npm and for Go, and curl as its clients, and signals, cut connections and
 // garbage as its surroundings.
 //
+// It also does what README.md and the pages in docs say: it runs their commands
+// and looks at what these show, their tables and their links.
+//
 // It is a module of its own, so that what only tests need is no dependency of
 // the program. setup.sh installs the software; then
 //

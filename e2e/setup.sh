@@ -1,11 +1,11 @@
 #!/bin/sh
 # Installs what the end-to-end tests run, where it is missing: nginx, HAProxy,
-# Apache, Varnish, Chromium, Firefox, curl, Node.js, Java, Maven, kcat, Docker, a
-# busybox to put into images, and the npm packages of node/package-lock.json. For
-# Debian and its kin, as root or with sudo; elsewhere it says what to install.
-# The NATS server and its command line, Caddy, Helm and Kustomize are built from
-# their Go modules, schemas of Kubernetes taken from theirs, and Apache Kafka is
-# fetched by Maven, outside the tree.
+# Apache, Varnish, Chromium, Firefox, curl, Node.js, Java, Maven, kcat, openssl,
+# Docker, a busybox to put into images, and the npm packages of
+# node/package-lock.json. For Debian and its kin, as root or with sudo; elsewhere
+# it says what to install. The NATS server and its command line, Caddy, Helm and
+# Kustomize are built from their Go modules, schemas of Kubernetes taken from
+# theirs, and Apache Kafka is fetched by Maven, outside the tree.
 set -eu
 cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin
@@ -26,6 +26,7 @@ need npm npm
 need javac default-jdk-headless
 need mvn maven
 need kcat kcat
+need openssl openssl
 need dockerd docker.io
 need docker docker.io
 need busybox busybox-static
