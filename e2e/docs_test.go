@@ -177,7 +177,7 @@ func (s *docSession) behind(t *testing.T, where, what string) {
 		s.app = startNginxWith(t, "location /api/ { default_type application/json; }")
 		address = s.app.address
 	case "kafka":
-		address = sharedKafka(t).brokers[0]
+		address = startKafka(t, kafkaOptions{}).brokers[0] // not the shared one, whose topics have names of their own
 	default:
 		t.Fatalf("%s: got %q, want nginx or kafka, on a port", where, what)
 	}
