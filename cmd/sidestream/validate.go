@@ -32,7 +32,11 @@ each with file, line and column; the exit code is 1 if there are any.`,
 			if err != nil {
 				return reportErrors(cmd, err)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is valid: %d routes\n", config, len(table.Routes))
+			noun := "routes"
+			if len(table.Routes) == 1 {
+				noun = "route"
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s is valid: %d %s\n", config, len(table.Routes), noun)
 			return err
 		},
 	}
