@@ -277,3 +277,30 @@ func TestDocumentsLinks(t *testing.T) {
 		t.Error("got no links within the project, want some")
 	}
 }
+
+// TestDocumentsNameDependencies looks in README.md for each module that the two
+// modules of the project ask for.
+func TestDocumentsNameDependencies(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	required := regexp.MustCompile(`(?m)^(?:require |\t)([\w./-]+) v\S+$`)
+	for _, name := range []string{"../go.mod", "go.mod"} {
+		mod, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		modules := required.FindAllStringSubmatch(string(mod), -1)
+		if len(modules) < 5 {
+			t.Fatalf("got %d modules in %s, want more", len(modules), name)
+		}
+		for _, m := range modules {
+			// Of several modules in one repository this is what they share.
+			repository := strings.Join(strings.SplitN(m[1], "/", 4)[:min(3, strings.Count(m[1], "/")+1)], "/")
+			if !strings.Contains(string(readme), "`"+repository) {
+				t.Errorf("got nothing about %s in README.md, want a line with the reason why", m[1])
+			}
+		}
+	}
+}
