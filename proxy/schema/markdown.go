@@ -58,8 +58,9 @@ var (
 	special = strings.NewReplacer(`|`, `\|`, `*`, `\*`, `<`, `\<`, `[`, `\[`, "`", "\\`")
 
 	// literal matches what is code in a comment: a template, something in
-	// braces or quotes, a variable, and names with a dot or an underscore.
-	literal = regexp.MustCompile(`\{\{[^{}]+\}\}|\{[^{}]*\}|"[^"]*"|\$[A-Za-z][\w.]*\w|\b[a-z]+(?:[._][a-z]+)+\b`)
+	// braces or quotes, a variable, and names with a dot or an underscore; and
+	// addresses, which aren't, but have those in them.
+	literal = regexp.MustCompile(`https?://[^\s(),;]+|\{\{[^{}]+\}\}|\{[^{}]*\}|"[^"]*"|\$[A-Za-z][\w.]*\w|\b[a-z]+(?:[._][a-z]+)+\b`)
 )
 
 // prose returns a comment as it stands in a cell. It may begin with the name
@@ -96,11 +97,15 @@ func marked(text string) string {
 	for _, at := range literal.FindAllStringIndex(text, -1) {
 		b.WriteString(special.Replace(text[last:at[0]]))
 		found := text[at[0]:at[1]]
+		last = at[1]
+		if strings.HasPrefix(found, "http") {
+			b.WriteString(found)
+			continue
+		}
 		if bare := strings.Trim(found, `"`); bare != "" {
 			found = bare
 		}
 		b.WriteString(code(found))
-		last = at[1]
 	}
 	b.WriteString(special.Replace(text[last:]))
 	return b.String()

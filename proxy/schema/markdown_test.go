@@ -72,6 +72,7 @@ func TestMarkdown(t *testing.T) {
 		{"false", schema.Key{Path: "b", Default: false}, "| `b` |  | `false` |  |"},
 		{"code", schema.Key{Path: "b", Meaning: `It has "x|y", {name}, {{.N}}, $vars, max_bytes and fetch.max_wait.`},
 			"| `b` |  |  | It has `x\\|y`, `{name}`, `{{.N}}`, `$vars`, `max_bytes` and `fetch.max_wait`. |"},
+		{"address", schema.Key{Path: "b", Meaning: "See (RFC 1, https://www.example.com/a_b#c)."}, "| `b` |  |  | See (RFC 1, https://www.example.com/a_b#c). |"},
 		{"special", schema.Key{Path: "b", Meaning: "a * or <b> or [c] | d"}, "| `b` |  |  | a \\* or \\<b> or \\[c] \\| d |"},
 		{"paragraphs", schema.Key{Path: "b", Meaning: "One.\n\nTwo:\n\n  - x;\n  - y."}, "| `b` |  |  | One.<br>Two:<br>• x;<br>• y. |"},
 		{"words", schema.Key{Path: "b", Meaning: "b is one.\n  - at_once: now\n  - x-y: later"}, "| `b` |  |  | `b` is one.<br>`at_once`: now<br>`x-y`: later |"},
