@@ -232,7 +232,7 @@ func (s *docSession) finish(t *testing.T, where, script string) {
 	s.blocks++
 	done := fmt.Sprintf("end of block %d", s.blocks)
 	s.say(t, ". "+script+" </dev/null; printf '\\n%s\\n' '"+done+"'")
-	waitFor(t, 2*patience, where+": "+done, func() (any, bool) {
+	waitFor(t, 4*patience, where+": "+done, func() (any, bool) {
 		if !s.running() {
 			t.Fatalf("%s: got an end of the shell, want it to go on", where)
 		}
