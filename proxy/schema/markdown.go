@@ -8,14 +8,19 @@ import (
 	"strings"
 )
 
-// Markdown returns a table of keys, as GitHub renders it.
+// Markdown returns a table of keys, as GitHub renders it. What is said of
+// several keys at once stands with the first of them.
 func Markdown(keys []Key) string {
 	var b strings.Builder
 	b.WriteString("| key | value | default | meaning |\n|---|---|---|---|\n")
-	for _, k := range keys {
+	for i, k := range keys {
 		standing := standing(k.Default)
 		name := k.Path[strings.LastIndexByte(k.Path, '.')+1:]
-		b.WriteString("| `" + k.Path + "` | " + k.Value + " | " + code(standing) + " | " + prose(withoutDefault(k.Meaning, standing), name) + " |\n")
+		meaning := prose(withoutDefault(k.Meaning, standing), name)
+		if i > 0 && strings.Contains(k.Meaning, name) && k.Meaning == keys[i-1].Meaning {
+			meaning = "see the row above"
+		}
+		b.WriteString("| `" + k.Path + "` | " + k.Value + " | " + code(standing) + " | " + meaning + " |\n")
 	}
 	return b.String()
 }

@@ -85,3 +85,14 @@ func TestMarkdown(t *testing.T) {
 		})
 	}
 }
+
+// TestMarkdownSaysThingsOnce has two keys with one comment.
+func TestMarkdownSaysThingsOnce(t *testing.T) {
+	both := "max_a and max_b bound it. Default 1 and 2."
+	got := schema.Markdown([]schema.Key{{Path: "max_a", Default: 1, Meaning: both}, {Path: "max_b", Default: 2, Meaning: both}})
+	want := "| key | value | default | meaning |\n|---|---|---|---|\n" +
+		"| `max_a` |  | `1` | `max_a` and `max_b` bound it. Default 1 and 2. |\n| `max_b` |  | `2` | see the row above |\n"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
