@@ -174,7 +174,7 @@ func (s *docSession) behind(t *testing.T, where, what string) {
 	var address string
 	switch program {
 	case "nginx":
-		s.app = startNginxWith(t, "location /api/ { default_type application/json; }")
+		s.app = startLegacyAPI(t)
 		address = s.app.address
 	case "kafka":
 		address = startKafka(t, kafkaOptions{}).brokers[0] // not the shared one, whose topics have names of their own
@@ -188,6 +188,26 @@ func (s *docSession) behind(t *testing.T, where, what string) {
 	if s.ports[number], err = strconv.Atoi(port); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// startLegacyAPI runs nginx as an application whose documents are JSON, whatever
+// they are called.
+func startLegacyAPI(t *testing.T) *nginx {
+	t.Helper()
+	n := startNginx(t)
+	name := filepath.Join(n.dir, "nginx.conf")
+	config, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const otherwise = "default_type application/octet-stream;"
+	if !strings.Contains(string(config), otherwise) {
+		t.Fatalf("got no %q in nginx's configuration, want it there to be replaced", otherwise)
+	}
+	n.kill()
+	writeFile(t, name, strings.Replace(string(config), otherwise, "default_type application/json;", 1))
+	n.start(t)
+	return n
 }
 
 // run runs a block of commands, and waits for what its comment and the block
