@@ -31,7 +31,7 @@ image: ## Build the container image IMAGE (sidestream:0.1.0), whose tag is the v
 
 test: setup lint unit e2e ## Set up what tests need, and run all of them
 
-setup: ## Install what end-to-end tests need: nginx, browsers, Node.js packages, NATS, Kafka
+setup: ## Install what end-to-end tests need: servers, proxies, browsers, clients, Docker
 	./e2e/setup.sh
 
 lint: $(GOLANGCI) ## Run the linters over both modules
