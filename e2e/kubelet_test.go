@@ -5,15 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -54,6 +50,7 @@ type pod struct {
 type podContainer struct {
 	pod     *pod
 	spec    corev1.Container
+	env     []string
 	process *process // nil: a substitute
 	stop    func()   // of a substitute
 	probing sync.WaitGroup
@@ -161,6 +158,10 @@ func (p *pod) port(name string) int32 {
 func (p *pod) start(spec corev1.Container) *podContainer {
 	p.tb.Helper()
 	c := &podContainer{pod: p, spec: spec}
+	env := c.environment()
+	for name, value := range env {
+		c.env = append(c.env, name+"="+c.local(value))
+	}
 	if substitute, ok := p.apps[spec.Name]; ok {
 		c.stop = substitute()
 	} else {
@@ -171,19 +172,14 @@ func (p *pod) start(spec corev1.Container) *podContainer {
 				command = append(command, imageCommand...)
 			}
 		}
-		env := c.environment()
 		for i := range command {
 			command[i] = c.local(expand(command[i], env))
 		}
 		if command[0] == imageBinary {
 			command[0] = os.Getenv(binaryVar)
 		}
-		var pairs []string
-		for name, value := range env {
-			pairs = append(pairs, name+"="+c.local(value))
-		}
 		cmd := exec.Command(command[0], command[1:]...)
-		cmd.Env = pairs
+		cmd.Env = c.env
 		cmd.Dir = cmp.Or(c.local(spec.WorkingDir), p.dir)
 		c.process = launchCommand(p.tb, cmd)
 	}
@@ -201,78 +197,6 @@ func (c *podContainer) kill() {
 	c.stop()
 }
 
-// environment returns the variables of a container, those of the image
-// included.
-func (c *podContainer) environment() map[string]string {
-	c.pod.tb.Helper()
-	env := map[string]string{"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME": c.pod.name, "SIDESTREAM_CONFIG": "/etc/sidestream/routes.yaml"}
-	for _, from := range c.spec.EnvFrom {
-		var values map[string]string
-		switch {
-		case from.ConfigMapRef != nil:
-			values = c.pod.values("ConfigMap", from.ConfigMapRef.Name, from.ConfigMapRef.Optional)
-		case from.SecretRef != nil:
-			values = c.pod.values("Secret", from.SecretRef.Name, from.SecretRef.Optional)
-		}
-		for key, value := range values {
-			env[from.Prefix+key] = value
-		}
-	}
-	for _, v := range c.spec.Env {
-		if v.ValueFrom == nil {
-			env[v.Name] = expand(v.Value, env)
-			continue
-		}
-		if value, ok := c.valueFrom(v.ValueFrom); ok {
-			env[v.Name] = value
-		}
-	}
-	return env
-}
-
-// valueFrom returns the value of a variable that is somewhere else.
-func (c *podContainer) valueFrom(from *corev1.EnvVarSource) (value string, ok bool) {
-	c.pod.tb.Helper()
-	switch {
-	case from.SecretKeyRef != nil:
-		value, ok = c.pod.values("Secret", from.SecretKeyRef.Name, from.SecretKeyRef.Optional)[from.SecretKeyRef.Key]
-	case from.ConfigMapKeyRef != nil:
-		value, ok = c.pod.values("ConfigMap", from.ConfigMapKeyRef.Name, from.ConfigMapKeyRef.Optional)[from.ConfigMapKeyRef.Key]
-	case from.FieldRef != nil:
-		value, ok = map[string]string{
-			"metadata.name": c.pod.name, "metadata.namespace": "default", "metadata.uid": c.pod.name,
-			"spec.nodeName": "node", "spec.serviceAccountName": cmp.Or(c.pod.spec.ServiceAccountName, "default"),
-			"status.podIP": "127.0.0.1", "status.hostIP": "127.0.0.1",
-		}[from.FieldRef.FieldPath]
-		if !ok {
-			c.pod.tb.Fatalf("got a variable from %s, want a field that a kubelet knows", from.FieldRef.FieldPath)
-		}
-	case from.ResourceFieldRef != nil:
-		limit := c.spec.Resources.Limits.Name(corev1.ResourceName(strings.TrimPrefix(from.ResourceFieldRef.Resource, "limits.")), "")
-		if limit.IsZero() {
-			c.pod.tb.Fatalf("got a variable from %s, want a limit that is set", from.ResourceFieldRef.Resource)
-		}
-		value, ok = strconv.FormatInt(limit.Value(), 10), true
-	}
-	return value, ok
-}
-
-// variableReference is one of a variable to another: $(NAME), and $$(NAME) for none.
-var variableReference = regexp.MustCompile(`\$?\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)`)
-
-// expand replaces references in a value. Unknown ones stay.
-func expand(value string, env map[string]string) string {
-	return variableReference.ReplaceAllStringFunc(value, func(match string) string {
-		if strings.HasPrefix(match, "$$") {
-			return match[1:]
-		}
-		if v, ok := env[match[2:len(match)-1]]; ok {
-			return v
-		}
-		return match
-	})
-}
-
 // awaitReload waits until Sidestream has taken over n changes of its table.
 func (p *pod) awaitReload(tb testing.TB, n int) {
 	tb.Helper()
@@ -284,121 +208,3 @@ func (p *pod) awaitReload(tb testing.TB, n int) {
 
 // admin returns the URL of Sidestream's admin listener.
 func (p *pod) admin() string { return fmt.Sprintf("http://127.0.0.1:%d", p.port("sidestream-ops")) }
-
-// leave ends the pod, and checks that it says in time that it isn't ready any
-// more.
-func (p *pod) leave(tb testing.TB) {
-	tb.Helper()
-	left := make(chan struct{})
-	go func() {
-		defer close(left)
-		p.terminate()
-	}()
-	defer func() { <-left }()
-	waitFor(tb, 2*patience, "/readyz to say 503", func() (any, bool) {
-		code, _, err := fetch(p.admin() + "/readyz")
-		return fmt.Sprint(code, err), code == http.StatusServiceUnavailable
-	})
-}
-
-// terminate ends the pod as a kubelet does, and checks that it keeps within
-// its grace period and that each process ends with code 0.
-func (p *pod) terminate() {
-	p.tb.Helper()
-	start := time.Now()
-	p.mu.Lock()
-	p.left = start
-	p.mu.Unlock()
-	close(p.ended)
-	grace := 30 * time.Second
-	if s := p.spec.TerminationGracePeriodSeconds; s != nil {
-		grace = time.Duration(*s) * time.Second
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	// All hooks run at once. Then those that go on end last, in the order in
-	// which they did not start.
-	var group sync.WaitGroup
-	ends := make([]chan struct{}, len(p.run))
-	for i := range ends {
-		ends[i] = make(chan struct{})
-	}
-	for i, c := range p.run {
-		group.Go(func() {
-			defer close(ends[i])
-			c.hook(ctx)
-			if c.spec.RestartPolicy != nil {
-				for _, end := range ends[i+1:] {
-					<-end
-				}
-			}
-			c.terminate(ctx)
-		})
-	}
-	group.Wait()
-	p.tb.Logf("pod %s: ended after %v of %v", p.name, time.Since(start).Round(time.Millisecond), grace)
-}
-
-// terminate tells the container to end, and waits until it has. It runs outside
-// of the test's goroutine.
-func (c *podContainer) terminate(ctx context.Context) {
-	if c.process == nil {
-		c.stopProbes()
-		c.stop()
-		return
-	}
-	if err := c.process.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		c.pod.wrong("container %s: got %v on SIGTERM, want it running until then", c.spec.Name, err)
-	}
-	select {
-	case <-c.process.exited:
-		if got := c.process.cmd.ProcessState.ExitCode(); got != 0 {
-			c.pod.wrong("container %s: got exit code %d, want 0", c.spec.Name, got)
-		}
-	case <-ctx.Done():
-		c.pod.wrong("container %s: got no end within the grace period", c.spec.Name)
-	}
-	c.kill()
-}
-
-// hook runs preStop.
-func (c *podContainer) hook(ctx context.Context) {
-	if c.spec.Lifecycle == nil || c.spec.Lifecycle.PreStop == nil {
-		return
-	}
-	var err error
-	switch hook := c.spec.Lifecycle.PreStop; {
-	case hook.Sleep != nil:
-		timer := time.NewTimer(time.Duration(hook.Sleep.Seconds) * time.Second)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-	case hook.Exec != nil:
-		err = c.exec(ctx, hook.Exec.Command)
-	default:
-		err = fmt.Errorf("unknown: %v", hook)
-	}
-	if err != nil {
-		c.pod.wrong("container %s: preStop: %w", c.spec.Name, err)
-	}
-}
-
-// exec runs a command in the container.
-func (c *podContainer) exec(ctx context.Context, command []string) error {
-	name := c.local(command[0])
-	if name == imageBinary {
-		name = os.Getenv(binaryVar)
-	}
-	cmd := exec.CommandContext(ctx, name, command[1:]...)
-	for name, value := range c.environment() {
-		cmd.Env = append(cmd.Env, name+"="+c.local(value))
-	}
-	cmd.Dir = c.pod.dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, out)
-	}
-	return nil
-}

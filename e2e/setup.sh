@@ -120,7 +120,7 @@ arm64) compile amd64 sidestream_noembed ;;
 esac
 
 # Schemas of Kubernetes and of custom resources, from the Go modules that carry
-# them, at the versions that kube/chart_test.go asks for.
+# them, at the versions that kube/schemas_test.go asks for.
 schemas=$cache/schemas
 carried() { # carried MODULE VERSION FILE...
 	[ -d "$schemas/$1@$2" ] && return

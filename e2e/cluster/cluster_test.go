@@ -39,7 +39,11 @@ func newCluster(t *testing.T) *cluster {
 		}
 		c.show("delete", "namespace", c.namespace, "--wait=false")
 	})
-	c.apply(fmt.Sprintf(`{apiVersion: v1, kind: Namespace, metadata: {name: %s, labels: {pod-security.kubernetes.io/enforce: restricted}}}`, c.namespace))
+	c.apply(fmt.Sprintf(`
+apiVersion: v1
+kind: Namespace
+metadata: {name: %s, labels: {pod-security.kubernetes.io/enforce: restricted}}
+`, c.namespace))
 	return c
 }
 

@@ -2,10 +2,8 @@ package kube
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -70,111 +68,6 @@ func schemaFile(name string) ([]byte, error) {
 
 // minor returns the release as in "v1.36".
 func (r release) minor() string { return r.version[:strings.LastIndexByte(r.version, '.')] }
-
-// good is what nothing is wrong with in any release.
-var good = map[string]string{
-	"Deployment": `
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: gateway, labels: {app.kubernetes.io/version: 0.1.0}}
-spec:
-  replicas: 2
-  selector: {matchLabels: {app: gateway}}
-  template:
-    metadata: {labels: {app: gateway}}
-    spec:
-      containers:
-        - name: sidestream
-          image: sidestream:0.1.0
-          args: [serve]
-          ports: [{name: http, containerPort: 8080}]
-          readinessProbe: {periodSeconds: 2, httpGet: {path: /readyz, port: http}}
-          resources: {requests: {cpu: 1, memory: 64Mi}, limits: {memory: 2e8}}
-          volumeMounts: [{name: config, mountPath: /etc/sidestream}]
-          securityContext:
-            allowPrivilegeEscalation: false
-            capabilities: {drop: [ALL]}
-            runAsNonRoot: true
-            seccompProfile: {type: RuntimeDefault}
-      volumes: [{name: config, configMap: {name: gateway}}]
-`,
-	"Service": `
-apiVersion: v1
-kind: Service
-metadata: {name: gateway, labels: {app: gateway}}
-spec:
-  selector: {app: gateway}
-  ports: [{name: http, port: 80, targetPort: http}]
-`,
-	"PodDisruptionBudget": `
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {name: gateway}
-spec: {maxUnavailable: 1, selector: {matchLabels: {app: gateway}}}
-`,
-	"HorizontalPodAutoscaler": `
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata: {name: gateway}
-spec:
-  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: gateway}
-  maxReplicas: 3
-`,
-	"Ingress": `
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: gateway}
-spec:
-  rules:
-    - host: events.example.com
-      http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: gateway, port: {name: http}}}}]}
-`,
-	"HTTPRoute": `
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: gateway}
-spec:
-  parentRefs: [{name: public}]
-  rules: [{timeouts: {request: 0s}, backendRefs: [{name: gateway, port: 80}]}]
-`,
-	"ServiceMonitor": `
-apiVersion: monitoring.coreos.com/v1
-kind: ServiceMonitor
-metadata: {name: gateway}
-spec:
-  selector: {matchLabels: {app: gateway}}
-  endpoints: [{port: http, interval: 30s}]
-`,
-	"PodMonitor": `
-apiVersion: monitoring.coreos.com/v1
-kind: PodMonitor
-metadata: {name: gateway}
-spec:
-  selector: {matchLabels: {app: gateway}}
-  podMetricsEndpoints: [{port: http}]
-`,
-}
-
-// edited returns the good objects, one of them with a text replaced.
-func edited(t *testing.T, kind, from, to string) Set {
-	t.Helper()
-	var manifest strings.Builder
-	for _, k := range slices.Sorted(maps.Keys(good)) {
-		text := good[k]
-		if k == kind {
-			if !strings.Contains(text, from) {
-				t.Fatalf("got no %q in the %s, want it to be replaced", from, kind)
-			}
-			text = strings.Replace(text, from, to, 1)
-		}
-		fmt.Fprintf(&manifest, "---%s", text)
-	}
-	set, err := Decode([]byte(manifest.String()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return set
-}
 
 func TestAccepted(t *testing.T) {
 	for _, r := range releases {
@@ -280,58 +173,6 @@ func TestRefusedByDecode(t *testing.T) {
 			set, err := Decode([]byte(c.manifest))
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v and %v, want an error that contains %q", set, err, c.want)
-			}
-		})
-	}
-}
-
-// What a namespace that enforces "restricted" refuses.
-func TestRefusedBySecurity(t *testing.T) {
-	for _, c := range []struct{ name, from, to, want string }{
-		{"root", "runAsNonRoot: true", "runAsNonRoot: false", "runAsNonRoot"},
-		{"not said", "runAsNonRoot: true", "runAsUser: 65532", "runAsNonRoot"},
-		{"capabilities", "capabilities: {drop: [ALL]}", "capabilities: {drop: [NET_RAW]}", "unrestricted capabilities"},
-		{"escalation", "allowPrivilegeEscalation: false", "readOnlyRootFilesystem: true", "allowPrivilegeEscalation != false"},
-		{"seccomp", "seccompProfile: {type: RuntimeDefault}", "seccompProfile: {type: Unconfined}", "seccompProfile"},
-		{"volume", "configMap: {name: gateway}", "hostPath: {path: /etc}", "hostPath"},
-		{"an init container", "      containers:", "      initContainers: [{name: first, image: x}]\n      containers:", `container "first"`},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			for _, r := range releases {
-				err := CheckRestricted(*edited(t, "Deployment", c.from, c.to).Find("Deployment", "gateway"), r.minor())
-				if err == nil || !strings.Contains(err.Error(), c.want) {
-					t.Errorf("%s: got %v, want an error that contains %q", r.version, err, c.want)
-				}
-			}
-		})
-	}
-}
-
-// What leads nowhere.
-func TestRefusedByLinks(t *testing.T) {
-	for _, c := range []struct{ name, kind, from, to, want string }{
-		{"labels", "Deployment", "metadata: {labels: {app: gateway}}", "metadata: {labels: {app: other}}", "Deployment gateway: the selector app=gateway selects no pod"},
-		{"volume", "Deployment", "volumes: [{name: config,", "volumes: [{name: conf,", `container sidestream mounts the volume "config", which isn't there`},
-		{"probe", "Deployment", "path: /readyz, port: http", "path: /readyz, port: admin", "a probe of container sidestream asks port admin, which isn't there"},
-		{"variable twice", "Deployment", "          args:", "          env: [{name: A, value: b}, {name: A, value: c}]\n          args:", `variable of container sidestream "A" occurs twice`},
-		{"port twice", "Deployment", "ports: [{name: http, containerPort: 8080}]", "ports: [{name: http, containerPort: 8080}, {name: admin, containerPort: 8080}]", `port "8080/TCP" occurs twice`},
-		{"selector", "Service", "selector: {app: gateway}", "selector: {app: gatewya}", "Service gateway: the selector app=gatewya selects no pod"},
-		{"name of a port", "Service", "targetPort: http", "targetPort: https", "the pods have no port https for port 80"},
-		{"number of a port", "Service", "targetPort: http", "targetPort: 3000", "the pods have no port 3000 for port 80"},
-		{"no target", "Service", ", targetPort: http", "", "the pods have no port 80 for port 80"},
-		{"budget", "PodDisruptionBudget", "app: gateway", "app: other", "the selector app=other selects no pod"},
-		{"autoscaler", "HorizontalPodAutoscaler", "name: gateway}\n  max", "name: other}\n  max", "there is no Deployment other to scale"},
-		{"ingress", "Ingress", "service: {name: gateway", "service: {name: other", "there is no Service other"},
-		{"port of an ingress", "Ingress", "port: {name: http}", "port: {number: 8080}", "the Service gateway has no port 8080"},
-		{"route", "HTTPRoute", "port: 80", "port: 8080", "the Service gateway has no port 8080"},
-		{"monitor", "ServiceMonitor", "app: gateway", "app: other", "selects no Service with a port http"},
-		{"port of a monitor", "ServiceMonitor", "port: http", "port: metrics", "selects no Service with a port metrics"},
-		{"monitor of pods", "PodMonitor", "port: http", "port: metrics", "the pods have no port metrics"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			err := edited(t, c.kind, c.from, c.to).CheckLinks()
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want an error that contains %q", err, c.want)
 			}
 		})
 	}
