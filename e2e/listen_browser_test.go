@@ -55,7 +55,7 @@ routes:
 	hear := func(name string, want ...string) {
 		t.Helper()
 		wait(t, fmt.Sprintf("%v on the stream %s", want, name), func() (any, bool) {
-			got := eval[[]string](t, page, fmt.Sprintf("heard[%q]", name))
+			got := eval[[]string](t, page, fmt.Sprintf("heard[%q] ?? []", name))
 			return got, slices.Equal(got, want)
 		})
 	}

@@ -190,66 +190,64 @@ func TestNATSKilledUnderLoad(t *testing.T) {
 // A client that has an id of one replica goes on at another, or at the same
 // one after a restart, right behind it.
 func TestStreamResumesAnywhere(t *testing.T) {
-	n := startNATS(t)
-	js := n.jetstream(t)
-	stream(t, js, "ORDERS", "orders.>")
-	table := natsTable(n.url, `
+	for _, path := range []string{"/orders", "/users/alice"} {
+		t.Run(path, func(t *testing.T) {
+			n := startNATS(t)
+			js := n.jetstream(t)
+			stream(t, js, "ORDERS", "orders.>")
+			table := natsTable(n.url, `
   - {path: /orders, nats: {stream: ORDERS, subject: "orders.eu.>"}}
   - {path: "/users/{user}", nats: {stream: ORDERS}, key: '$subject | split(".")[2]', match: "{user}"}
 `)
-	a, b := serve(t, table), serve(t, table)
-	for _, path := range []string{"/orders", "/users/alice"} {
-		first := follow(t, a.url+path)
-		a.awaitClients(t, strings.Replace(path, "alice", "{user}", 1), 1)
-		waitForConsumers(t, n, "ORDERS", 1)
-		mine := func(from, to int) {
-			for i := from; i <= to; i++ {
-				publishTo(t, js, "orders.us.bob", i, i)
-				publishTo(t, js, "orders.eu.alice", i, i)
+			a, b := serve(t, table), serve(t, table)
+			first := follow(t, a.url+path)
+			a.awaitClients(t, strings.Replace(path, "alice", "{user}", 1), 1)
+			waitForConsumers(t, n, "ORDERS", 1)
+			mine := func(from, to int) {
+				for i := from; i <= to; i++ {
+					publishTo(t, js, "orders.us.bob", i, i)
+					publishTo(t, js, "orders.eu.alice", i, i)
+				}
 			}
-		}
-		mine(1, 20)
-		first.awaitMessage(t, "20")
-		ids := first.events()
-		for _, at := range []int{0, 7, 19} {
+			mine(1, 20)
+			first.awaitMessage(t, "20")
+			ids := first.events()
+			for _, at := range []int{0, 7, 19} {
+				for _, s := range []*sidestream{a, b} {
+					c := follow(t, s.url+path, ids[at].ID)
+					if at < 19 {
+						c.awaitMessage(t, "20")
+					}
+					if got, want := c.messages(), numbered(at+2, 20); !slices.Equal(got, want) {
+						t.Errorf("%s after %s: got %q, want %q", path, ids[at].ID, got, want)
+					}
+				}
+			}
+			b.kill()
+			mine(21, 30)
+			b.start(t)
+			c := follow(t, b.url+path, ids[19].ID)
+			c.awaitMessage(t, "30")
+			if got, want := c.messages(), numbered(21, 30); !slices.Equal(got, want) {
+				t.Errorf("%s after a restart: got %q, want %q", path, got, want)
+			}
+			if err := js.DeleteStream(t.Context(), "ORDERS"); err != nil {
+				t.Fatal(err)
+			}
+			stream(t, js, "ORDERS", "orders.>")
+			publishTo(t, js, "orders.eu.alice", 1, 3)
 			for _, s := range []*sidestream{a, b} {
-				c := follow(t, s.url+path, ids[at].ID)
-				if at < 19 {
-					c.awaitMessage(t, "20")
-				}
-				if got, want := c.messages(), numbered(at+2, 20); !slices.Equal(got, want) {
-					t.Errorf("%s after %s: got %q, want %q", path, ids[at].ID, got, want)
+				c := follow(t, s.url+path, ids[19].ID)
+				c.awaitMessage(t, "3")
+				// What the replica remembers of the former stream comes before.
+				events := c.events()
+				gap := slices.IndexFunc(events, func(e received) bool { return e.Type == "stream.gap" })
+				if gap < 0 || !strings.Contains(events[gap].Data, `"recreated"`) || count(c, "message") < 3 ||
+					slices.ContainsFunc(events[:gap], func(e received) bool { return e.Data == "1" }) {
+					t.Errorf("%s after the stream was recreated: got %v, want a gap that says so, and 1 to 3", path, events)
 				}
 			}
-		}
-		b.kill()
-		mine(21, 30)
-		b.start(t)
-		c := follow(t, b.url+path, ids[19].ID)
-		c.awaitMessage(t, "30")
-		if got, want := c.messages(), numbered(21, 30); !slices.Equal(got, want) {
-			t.Errorf("%s after a restart: got %q, want %q", path, got, want)
-		}
-		if err := js.DeleteStream(t.Context(), "ORDERS"); err != nil {
-			t.Fatal(err)
-		}
-		stream(t, js, "ORDERS", "orders.>")
-		publishTo(t, js, "orders.eu.alice", 1, 3)
-		for _, s := range []*sidestream{a, b} {
-			c := follow(t, s.url+path, ids[19].ID)
-			c.awaitMessage(t, "3")
-			// What the replica remembers of the former stream comes before.
-			events := c.events()
-			gap := slices.IndexFunc(events, func(e received) bool { return e.Type == "stream.gap" })
-			if gap < 0 || !strings.Contains(events[gap].Data, `"recreated"`) || count(c, "message") < 3 ||
-				slices.ContainsFunc(events[:gap], func(e received) bool { return e.Data == "1" }) {
-				t.Errorf("%s after the stream was recreated: got %v, want a gap that says so, and 1 to 3", path, events)
-			}
-		}
-		if err := js.DeleteStream(t.Context(), "ORDERS"); err != nil {
-			t.Fatal(err)
-		}
-		stream(t, js, "ORDERS", "orders.>")
+		})
 	}
 }
 

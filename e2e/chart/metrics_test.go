@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// exposed are the metrics that README.md lists, which a test of the program
+// exposed are the metrics that docs/operations.md lists, which a test of the program
 // holds to those that there are, with their labels.
 type exposed map[string][]string
 
@@ -27,12 +27,12 @@ var ofTarget = []string{"namespace", "pod", "container"}
 
 func readExposed(t *testing.T) (exposed, string) {
 	t.Helper()
-	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	document, err := os.ReadFile(filepath.Join("..", "..", "docs", "operations.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	found := exposed{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `(sidestream_\\w+)(?:\\{([^}]*)\\})?` \\|").FindAllStringSubmatch(string(readme), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `(sidestream_\\w+)(?:\\{([^}]*)\\})?` \\|").FindAllStringSubmatch(string(document), -1) {
 		found[m[1]] = append(strings.Split(m[2], ","), ofTarget...)
 	}
 	for _, name := range ofProcess {
@@ -41,13 +41,13 @@ func readExposed(t *testing.T) (exposed, string) {
 	buckets := "sidestream_fanout_seconds"
 	found[buckets+"_bucket"] = append([]string{"le"}, found[buckets]...)
 	if len(found) < 15 {
-		t.Fatalf("got metrics %q in README.md, want some 20", slices.Sorted(maps.Keys(found)))
+		t.Fatalf("got metrics %q in operations.md, want some 20", slices.Sorted(maps.Keys(found)))
 	}
-	return found, string(readme)
+	return found, string(document)
 }
 
 // check reports what an expression asks for that isn't there.
-func (e exposed) check(expression, readme string) error {
+func (e exposed) check(expression, document string) error {
 	parsed, err := parser.NewParser(parser.Options{}).ParseExpr(expression)
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func (e exposed) check(expression, readme string) error {
 	parser.Inspect(parsed, func(node parser.Node, _ []parser.Node) error {
 		switch node := node.(type) {
 		case *parser.VectorSelector:
-			wrong = append(wrong, e.checkSelector(node, readme))
+			wrong = append(wrong, e.checkSelector(node, document))
 		case *parser.AggregateExpr:
 			wrong = append(wrong, e.checkGrouping(node))
 		}
@@ -65,7 +65,7 @@ func (e exposed) check(expression, readme string) error {
 	return errors.Join(wrong...)
 }
 
-func (e exposed) checkSelector(s *parser.VectorSelector, readme string) error {
+func (e exposed) checkSelector(s *parser.VectorSelector, document string) error {
 	known, ok := e[s.Name]
 	if !ok {
 		return fmt.Errorf("there is no metric %s", s.Name)
@@ -81,8 +81,8 @@ func (e exposed) checkSelector(s *parser.VectorSelector, readme string) error {
 			continue
 		}
 		for value := range strings.SplitSeq(m.Value, "|") {
-			if !strings.Contains(readme, "`"+value+"`") {
-				return fmt.Errorf("%s: README.md knows of no %s %q", s.Name, m.Name, value)
+			if !strings.Contains(document, "`"+value+"`") {
+				return fmt.Errorf("%s: operations.md knows of no %s %q", s.Name, m.Name, value)
 			}
 		}
 	}
@@ -109,7 +109,7 @@ func (e exposed) checkGrouping(a *parser.AggregateExpr) error {
 }
 
 func TestAlerts(t *testing.T) {
-	metrics, readme := readExposed(t)
+	metrics, document := readExposed(t)
 	manifests := Template(t, "live", filepath.Join(source(t), "sidestream"), "--namespace", "web", "--set-json", clock,
 		"--set", "metrics.prometheusRule.enabled=true,metrics.prometheusRule.stateAge=7200,config.table.limits.clients=20000")
 	rule := only(t, objects(t, manifests), "PrometheusRule", "")
@@ -120,7 +120,7 @@ func TestAlerts(t *testing.T) {
 	label := regexp.MustCompile(`\{\{ \$labels\.(\w+) \}\}`)
 	for _, r := range rules {
 		name, expression := at(r, "alert").(string), at(r, "expr").(string)
-		if err := metrics.check(expression, readme); err != nil {
+		if err := metrics.check(expression, document); err != nil {
 			t.Errorf("%s: %v\n%s", name, err, expression)
 		}
 		if !strings.Contains(expression, `namespace="web"`) {
@@ -154,7 +154,7 @@ func TestAlerts(t *testing.T) {
 }
 
 func TestDashboard(t *testing.T) {
-	metrics, readme := readExposed(t)
+	metrics, document := readExposed(t)
 	manifests := Template(t, "live", filepath.Join(source(t), "sidestream"), "--set-json", clock, "--set", "metrics.dashboard.enabled=true")
 	text, _ := at(only(t, objects(t, manifests), "ConfigMap", "live-sidestream-dashboard"), "data", "sidestream.json").(string)
 	type datasource struct{ Type, UID string }
@@ -188,7 +188,7 @@ func TestDashboard(t *testing.T) {
 			t.Errorf("variable %s: got %q, want label_values(…, …)", v.Name, v.Definition)
 			continue
 		}
-		if err := metrics.check("sum by ("+m[2]+") ("+m[1]+")", readme); err != nil {
+		if err := metrics.check("sum by ("+m[2]+") ("+m[1]+")", document); err != nil {
 			t.Errorf("variable %s: %v", v.Name, err)
 		}
 	}
@@ -217,7 +217,7 @@ func TestDashboard(t *testing.T) {
 					t.Errorf("%s: got the variable %s, which there isn't", p.Title, m[1])
 				}
 			}
-			if err := metrics.check(strings.ReplaceAll(target.Expr, "$__rate_interval", "5m"), readme); err != nil {
+			if err := metrics.check(strings.ReplaceAll(target.Expr, "$__rate_interval", "5m"), document); err != nil {
 				t.Errorf("%s: %v\n%s", p.Title, err, target.Expr)
 			}
 		}
