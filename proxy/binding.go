@@ -27,10 +27,12 @@ type Binding struct {
 	TLS *tlsfiles.ServerOptions `yaml:"tls"`
 
 	// ProxyProtocol are the peers, addresses and networks (and private, as in
-	// trusted_proxies), that begin each connection with a PROXY header (version 1 or 2), before TLS if there is
-	// any: the client's address is then that in the header. A connection of
-	// theirs without one is closed; others' are taken as they are. At a socket
-	// the only entry is unix: all who connect there. Default: nobody.
+	// trusted_proxies), that begin each connection with a PROXY header (version
+	// 1 or 2), before TLS if there is any: the client's address is then that in
+	// the header. A connection of theirs without one is closed; others' are
+	// taken as they are. Whoever is one of them can claim any address, and with
+	// 0.0.0.0/0 everybody can. At a socket the only entry is unix: all who
+	// connect there. Default: nobody.
 	ProxyProtocol []Network `yaml:"proxy_protocol"`
 
 	// Mode is that of a socket's file, in octal. Default: what the process's

@@ -70,7 +70,7 @@ func handshakes(current func() (*tls.Config, error)) *tls.Config {
 			config.NextProtos = []string{"h2", "http/1.1"}
 			// A session would be resumed although a client's authority is no
 			// longer trusted.
-			config.SessionTicketsDisabled = true
+			config.SessionTicketsDisabled = config.ClientCAs != nil
 			return config, nil
 		},
 	}

@@ -23,7 +23,8 @@ type CORS struct {
 	Credentials bool `yaml:"credentials"`
 
 	// Headers are what pages may send, besides Last-Event-ID, Authorization
-	// and Cache-Control.
+	// and Cache-Control, and Content-Type where the route's method is another
+	// one than GET.
 	Headers []string `yaml:"headers"`
 
 	// Expose are headers of the response that pages may read.
@@ -35,8 +36,12 @@ type CORS struct {
 }
 
 // allowedHeaders are those that pages may send.
-func (c *CORS) allowedHeaders() []string {
-	return append([]string{"Last-Event-ID", "Authorization", "Cache-Control"}, c.Headers...)
+func (c *CORS) allowedHeaders(method string) []string {
+	names := []string{"Last-Event-ID", "Authorization", "Cache-Control"}
+	if method != http.MethodGet {
+		names = append(names, "Content-Type") // of what such a request brings
+	}
+	return append(names, c.Headers...)
 }
 
 // policy returns what answers for a route that takes requests with method, nil
@@ -57,7 +62,7 @@ func (c *CORS) policy(method string) *cors.Cors {
 		AllowedOrigins:   c.Origins,
 		AllowCredentials: c.Credentials,
 		AllowedMethods:   methods,
-		AllowedHeaders:   c.allowedHeaders(),
+		AllowedHeaders:   c.allowedHeaders(method),
 		ExposedHeaders:   c.Expose,
 		MaxAge:           remember,
 	})

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
 	"gopkg.in/yaml.v3"
 
 	"sidestream/proxy/strictyaml"
@@ -146,6 +147,9 @@ func rightHost(host string) (string, error) {
 			return "", errors.New("has several wildcards; one may stand for all subdomains, as in https://*.example.com")
 		case !ok || rest == "":
 			return "", errors.New(`has a wildcard that isn't for subdomains, as that of https://*.example.com is; "*" alone is every origin`)
+		}
+		if suffix, listed := publicsuffix.PublicSuffix(rest); suffix == rest && (listed || strings.Contains(rest, ".")) {
+			return "", fmt.Errorf("has a wildcard for all that anybody may register under %s; name your own domain, as in https://*.example.com", rest)
 		}
 		host, wildcard = rest, "*."
 	}

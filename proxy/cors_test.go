@@ -103,6 +103,9 @@ routes:
 		} {
 			resp := w.get(tt.path, "Origin: "+page, tt.header)
 			resp.Body.Close()
+			if got := resp.Header.Get("Cache-Control"); tt.status != 200 && got != "no-store" {
+				t.Errorf("%s, %s: got %d with Cache-Control %q, want nobody else to get it", tt.path, tt.header, resp.StatusCode, got)
+			}
 			want := lines("Allow-Credentials: true", "Allow-Origin: "+page, "Vary: "+tt.vary)
 			if got := grants(resp.Header); resp.StatusCode != tt.status || got != want {
 				t.Errorf("%s, %s: got %d\n%s\nwant %d\n%s", tt.path, tt.header, resp.StatusCode, got, tt.status, want)
@@ -112,6 +115,19 @@ routes:
 		resp.Body.Close()
 		if got, want := grants(resp.Header), "Vary: "; resp.StatusCode != http.StatusNotFound || got != want {
 			t.Errorf("what is no route's: got %d\n%s\nwant 404\n%s", resp.StatusCode, got, want)
+		}
+	})
+}
+
+// A redirect is for pages too: one that they may not read they don't follow (R5).
+func TestCORSOfRedirects(t *testing.T) {
+	inWorld(t, `routes: [{path: "/tree/{rest...}", log: {}, cors: {origins: ["`+page+`"]}}]`, func(w *world) {
+		for _, path := range []string{"/tree", "/tree//a"} {
+			resp := w.get(path, "Origin: "+page)
+			resp.Body.Close()
+			if got := resp.Header.Get("Access-Control-Allow-Origin"); resp.StatusCode != http.StatusTemporaryRedirect || got != page {
+				t.Errorf("%s: got %d for %q, want 307 for %q", path, resp.StatusCode, got, page)
+			}
 		}
 	})
 }
@@ -152,6 +168,8 @@ routes:
 		{"/get/7", page, "GET", "authorization,cache-control,last-event-id,x-tenant", granted("GET", "authorization,cache-control,last-event-id,x-tenant"), ""},
 		{"/get/7", page, "HEAD", "x-tenant", granted("HEAD", "x-tenant"), ""},
 		{"/post", page, "POST", "authorization", granted("POST", "authorization"), ""},
+		{"/post", page, "POST", "content-type", granted("POST", "content-type"), ""},
+		{"/get/7", page, "GET", "content-type", "", "204 Vary: " + asked},
 		{"/never", page, "GET", "", lines("Allow-Methods: GET", "Allow-Origin: *", "Max-Age: 0", "Vary: "+asked), ""},
 		{"/get/7", "https://evil.example", "GET", "", "", "204 Vary: " + asked},
 		{"/get/7", page, "GET", "x-other", "", "204 Vary: " + asked},
@@ -294,7 +312,7 @@ func TestCORSIsNotForIngest(t *testing.T) {
 func TestCheckOrigin(t *testing.T) {
 	for _, right := range []string{
 		"*", "https://app.example.com", "http://app.example.com:8080", "https://*.example.com", "https://*.example.com:8443",
-		"http://localhost", "http://127.0.0.1:3000", "http://[::1]:3000", "https://App.Example.com", "https://my_app.example.com",
+		"http://localhost", "http://127.0.0.1:3000", "http://[::1]:3000", "https://App.Example.com", "https://my_app.example.com", "https://*.internal", "https://*.example.co.uk",
 		"https://xn--mller-kva.example", "chrome-extension://abcdefghijklmnop", "capacitor://localhost",
 	} {
 		if err := checkOrigin(right); err != nil {
@@ -328,6 +346,9 @@ func TestCheckOrigin(t *testing.T) {
 		"https://app.*.com":           "isn't for subdomains",
 		"https://*app.example.com":    "isn't for subdomains",
 		"https://*.*.example.com":     "several wildcards",
+		"https://*.com":               "anybody may register under com",
+		"https://*.co.uk":             "anybody may register under co.uk",
+		"https://*.github.io":         "anybody may register under github.io",
 		"https://[::1":                "has no valid address",
 		"https://[1.2.3.4]":           "has no valid address",
 		"https://[0:0::1]":            "write https://[::1]",

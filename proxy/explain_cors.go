@@ -26,7 +26,7 @@ func explainPages(route *Route, r *http.Request) *ExplainedPages {
 		return &ExplainedPages{Origins: []string{}, Headers: []string{}, Origin: origin}
 	}
 	return &ExplainedPages{
-		Origins: route.CORS.Origins, Credentials: route.CORS.Credentials, Headers: route.CORS.allowedHeaders(),
+		Origins: route.CORS.Origins, Credentials: route.CORS.Credentials, Headers: route.CORS.allowedHeaders(route.Method),
 		Origin: origin, Allowed: origin != "" && route.cors.OriginAllowed(r),
 	}
 }

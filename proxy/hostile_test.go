@@ -1,9 +1,12 @@
 package proxy
 
 import (
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +89,62 @@ func TestBodyThatNeverComes(t *testing.T) {
 	})
 }
 
+// A request whose time is over, since the server has to end, gets no answer that
+// looks like one of the application.
+func TestApplicationTooSlow(t *testing.T) {
+	app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer app.Close()
+	s := New(passing(t, app.URL), Settings{})
+	defer s.transports.closeIdle()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	rec := httptest.NewRecorder()
+	defer func() {
+		if got := recover(); got != http.ErrAbortHandler || len(rec.Result().Header) > 0 {
+			t.Errorf("got %v and %v, want the connection aborted without an answer", got, rec.Result())
+		}
+	}()
+	s.ServeHTTP(rec, httptest.NewRequestWithContext(ctx, http.MethodPost, "/pay", strings.NewReader("1")))
+}
+
+// A trailer says nothing of where a request comes from.
+func TestForwardedTrailers(t *testing.T) {
+	got := make(chan http.Header, 1)
+	app := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		got <- r.Trailer
+	}))
+	defer app.Close()
+	s := New(passing(t, app.URL), Settings{})
+	defer s.transports.closeIdle()
+	front := httptest.NewServer(s)
+	defer front.Close()
+	for _, declared := range []string{"X-Sum, X-Real-Ip", "X-Sum, X-Forwarded-For"} {
+		conn, err := net.Dial("tcp", front.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: "+declared+
+			"\r\nConnection: close\r\n\r\n1\r\nx\r\n0\r\nX-Sum: 1\r\nX-Real-Ip: 8.8.8.8\r\nX-Forwarded-For: 8.8.8.8\r\n\r\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(conn); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		trailer := <-got
+		for name, values := range trailer {
+			if name != "X-Sum" && len(values) > 0 {
+				t.Errorf("declared %s: got the trailer %s: %q, want it gone", declared, name, values)
+			}
+		}
+		if got := trailer.Get("X-Sum"); got != "1" {
+			t.Errorf("declared %s: got X-Sum %q, want 1", declared, got)
+		}
+	}
+}
+
 // The application's own streams survive its restart as they would without a
 // proxy; what isn't a stream gets the error.
 func TestApplicationDown(t *testing.T) {
@@ -96,7 +155,15 @@ func TestApplicationDown(t *testing.T) {
 		rec := httptest.NewRecorder()
 		req := httptest.NewRequest(http.MethodGet, "/own/events", http.NoBody)
 		req.Header.Set("Accept", accept)
+		req.Header.Set("Origin", page)
 		s.ServeHTTP(rec, req)
+		h := rec.Result().Header
+		if got := h.Get("Access-Control-Allow-Origin"); want == http.StatusOK && (got != page || !slices.Contains(h["Vary"], "Origin")) {
+			t.Errorf("%s: got a stream for %q, Vary %q, want every page to hear when to come back", accept, got, h["Vary"])
+		}
+		if got := h.Get("Connection"); want == http.StatusBadGateway && got != "close" {
+			t.Errorf("%s: got Connection %q, want close: another replica may have its application", accept, got)
+		}
 		if rec.Code != want || want == http.StatusOK && rec.Body.String() != "retry: 15000\n" {
 			t.Errorf("%s: got %d %q, want %d", accept, rec.Code, rec.Body, want)
 		}

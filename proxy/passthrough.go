@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	stdlog "log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -59,6 +61,9 @@ func newPassthrough(upstream *url.URL, beside bool, s *Server) http.Handler {
 			keepTarget(r, upstream)
 			// The clone's trailer was copied before there was one.
 			r.Out.Trailer = r.In.Trailer
+			if r.In.ContentLength < 0 && r.Out.Body != nil {
+				r.Out.Body = &trailed{r.Out.Body, r.In}
+			}
 			forwardedHeaders(r)
 		},
 		ModifyResponse: func(r *http.Response) error {
@@ -70,7 +75,9 @@ func newPassthrough(upstream *url.URL, beside bool, s *Server) http.Handler {
 		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-				return // the client is gone
+				// The client is gone, or has to be, since the server is. Without
+				// an answer, what it asked for doesn't look done.
+				panic(http.ErrAbortHandler)
 			}
 			log.Warn().Err(adapters.Quoteless(err)).Str("method", r.Method).Msg("upstream can't be reached")
 			if wantsStream(r.Header) {
@@ -78,6 +85,7 @@ func newPassthrough(upstream *url.URL, beside bool, s *Server) http.Handler {
 				// would try again, and after a 502 it never does (R6).
 				s.metrics.passedThrough(http.StatusOK)
 				w.Header().Add("Vary", "Accept")
+				allowAnyOrigin(w.Header(), r)
 				writeStreamHeader(w, r)
 				_, _ = w.Write(eventstream.AppendRetry(nil, s.retry()))
 				return
@@ -85,6 +93,11 @@ func newPassthrough(upstream *url.URL, beside bool, s *Server) http.Handler {
 			s.metrics.passedThrough(http.StatusBadGateway)
 			if beside {
 				varyByAccept(w.Header())
+			}
+			if r.ProtoMajor == 1 {
+				// It may be another one's turn: the next connection can lead to
+				// a replica whose application is there.
+				w.Header().Set("Connection", "close")
 			}
 			http.Error(w, "the application behind this proxy can't be reached", http.StatusBadGateway)
 		},
@@ -99,6 +112,33 @@ func newPassthrough(upstream *url.URL, beside bool, s *Server) http.Handler {
 		}
 		proxy.ServeHTTP(w, r)
 	})
+}
+
+// allowAnyOrigin lets a page read an answer that tells it nothing but to come
+// back, wherever the page is from. The application's own policy isn't known
+// while it can't be reached, and without one the browser would give up for good
+// (R6).
+func allowAnyOrigin(h http.Header, r *http.Request) {
+	h.Add("Vary", "Origin")
+	if origin := r.Header.Get("Origin"); origin != "" {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Allow-Credentials", "true")
+	}
+}
+
+// trailed is the body of a request whose trailer says nothing of where it comes
+// from: an application may take that for a header (RFC 9110 section 6.5.1).
+type trailed struct {
+	io.ReadCloser
+	request *http.Request
+}
+
+func (b *trailed) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil { // so that the trailer has come, if it comes at all
+		maps.DeleteFunc(b.request.Trailer, func(name string, _ []string) bool { return forwardingHeader(name) != "" })
+	}
+	return n, err
 }
 
 // varyByAccept says, beside what else an answer depends on, that another

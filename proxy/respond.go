@@ -26,6 +26,7 @@ func fixedHeaders() []string {
 // ServeHTTP answers a request for the route's stream.
 func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.setHeaders(w, r)
+	w.Header().Set("Cache-Control", "no-store") // all but a stream: what one client is told isn't for others
 	vars, from, bad := p.admit(r)
 	if bad != nil {
 		http.Error(w, bad.msg, bad.status)

@@ -136,6 +136,9 @@ func (t *router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.NotFound(w, r)
 			return
 		}
+		if to := t.claims[claim{pattern: pattern}]; to != nil {
+			to.allowOrigin(w, r) // a page follows no redirect that it may not read
+		}
 	}
 	t.streams.ServeHTTP(w, r)
 }
@@ -180,6 +183,7 @@ func (r *Route) negotiate(stream, behind http.Handler) http.Handler {
 			behind.ServeHTTP(w, req)
 		case behind == nil && !canTakeStream(req.Header):
 			w.Header().Set("Vary", "Accept")
+			w.Header().Set("Cache-Control", "no-store")
 			r.allowOrigin(w, req)
 			http.Error(w, "this is a stream: send Accept: "+eventStreamType, http.StatusNotAcceptable)
 		default:

@@ -57,7 +57,6 @@ func (s *stream) denied(err error) bool {
 func (p *endpoint) deny(w http.ResponseWriter, r *http.Request, d *adapters.DeniedError) {
 	h := w.Header()
 	setConnection(h, r)
-	h.Set("Cache-Control", "no-store")
 	for _, challenge := range d.Challenge {
 		if httpguts.ValidHeaderFieldValue(challenge) {
 			h.Add("WWW-Authenticate", challenge)
