@@ -125,7 +125,7 @@ func (d *daemon) files(tb testing.TB, image string) map[string]file {
 	return files
 }
 
-// What README says of the image's size.
+// What docs/container.md says of the image's size.
 const (
 	mostCompressed = 20e6 // bytes
 	mostFiles      = 40e6

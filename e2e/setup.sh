@@ -11,7 +11,9 @@ cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin
 
 packages=
+commands=
 need() { # need COMMAND PACKAGE
+	commands="$commands $1"
 	command -v "$1" >/dev/null || packages="$packages $2"
 }
 need nginx nginx-light
@@ -55,12 +57,20 @@ if [ -n "$packages" ]; then
 	fi
 	$sudo apt-get -q update || echo "setup.sh: the package lists could not be updated; going on with those at hand" >&2
 	for package in $packages; do
-		$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "$package" ||
+		# The client of Docker is a package of its own since Debian 13.
+		if [ "$package" = docker.io ] && apt-cache show docker-cli >/dev/null 2>&1; then
+			package='docker.io docker-cli'
+		fi
+		# shellcheck disable=SC2086 # it may be two
+		$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends $package ||
 			fail "apt-get can't install $package; install it by other means and run this again"
 	done
 	[ -z "$policy" ] || $sudo rm -f "$policy"
 	trap - EXIT HUP INT TERM
 fi
+for command in $commands; do
+	command -v "$command" >/dev/null || fail "$command isn't there, although its package is; install it by other means and run this again"
+done
 
 # The packages need a Node.js with fetch and EventTarget.
 major=$(node -p 'process.versions.node.split(".")[0]')

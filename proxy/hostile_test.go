@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -100,7 +101,8 @@ func TestApplicationTooSlow(t *testing.T) {
 	cancel()
 	rec := httptest.NewRecorder()
 	defer func() {
-		if got := recover(); got != http.ErrAbortHandler || len(rec.Result().Header) > 0 {
+		got, _ := recover().(error)
+		if !errors.Is(got, http.ErrAbortHandler) || len(rec.Result().Header) > 0 {
 			t.Errorf("got %v and %v, want the connection aborted without an answer", got, rec.Result())
 		}
 	}()

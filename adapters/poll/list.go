@@ -104,6 +104,11 @@ func (s *listSource) Run(ctx context.Context, after adapters.Position, emit func
 			return s.lost(adapters.LostUnknown)
 		}
 		r.at, r.begun = at, true
+		r.known.Lock()
+		if _, ok := r.memory.news(at, r.recent.items); !ok {
+			r.seen = r.recent.n // an answer from before that place was there says nothing of it
+		}
+		r.known.Unlock()
 	}
 	for {
 		events, live, err := r.step(ctx)
@@ -116,6 +121,7 @@ func (s *listSource) Run(ctx context.Context, after adapters.Position, emit func
 		case errors.Is(err, errGone):
 			return nil
 		case errors.Is(err, adapters.ErrPositionLost):
+			r.id = s.origin().position() // where it is to be gone on from
 			return err
 		case err != nil:
 			return s.failed(err)
@@ -187,7 +193,7 @@ func (r *listRun) step(ctx context.Context) (events []adapters.Event, live bool,
 		if silent && i < len(news)-1 {
 			pos = "" // who delivers it may know a better one
 		}
-		if r.id = r.memory.recall(it.mark, pos); i >= older {
+		if r.id = r.memory.recall(it.mark, pos); i >= older || r.memory.has(it.mark) {
 			r.memory.add(it.mark, r.id)
 		}
 		if !silent {
@@ -367,6 +373,7 @@ func (r *listRun) learn(l look, shared bool) {
 		l.first = first
 	} else if l.order = r.order(&l); l.order != unrelated {
 		r.front = l.next
+		r.memory.extend(l.items)
 	}
 	r.stale, l.n = false, n
 	r.recent = l

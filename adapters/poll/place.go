@@ -1,8 +1,10 @@
 package poll
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
+	"math"
 	"slices"
 
 	"sidestream/adapters"
@@ -87,10 +89,13 @@ func (m *memory) recall(of mark, pos adapters.Position) adapters.Position {
 }
 
 // add remembers an item as the newest, unless it is remembered already, and
-// returns its position: pos, or the one that it was given before. An empty one
-// is none.
+// returns its position: the one that it was given before, or else pos. An empty
+// one is none.
 func (m *memory) add(of mark, pos adapters.Position) adapters.Position {
-	if _, ok := m.known[of]; ok {
+	if was, ok := m.known[of]; ok {
+		if was.position == "" {
+			m.known[of] = remembered{was.number, pos}
+		}
 		return m.recall(of, pos)
 	}
 	m.known[of] = remembered{m.first + len(m.order), pos}
@@ -120,7 +125,8 @@ func (m *memory) grows(items []listed) bool {
 // Of a place that is remembered it knows what came before it. An API may list
 // an item again, behind newer ones, once it was edited, and take others away;
 // what is new is what was not delivered, other than the oldest, which are
-// older than memory goes back.
+// older than memory goes back. It comes in the order in which it came to be
+// known, as the feed has it.
 func (m *memory) news(at place, items []listed) ([]listed, bool) {
 	here, known := m.known[at.mark]
 	before := func(it listed) bool {
@@ -131,7 +137,17 @@ func (m *memory) news(at place, items []listed) ([]listed, bool) {
 	if from < 0 && !at.all && len(items) > 0 {
 		return nil, false
 	}
-	return slices.DeleteFunc(slices.Clone(items[from+1:]), before), true
+	news := slices.DeleteFunc(slices.Clone(items[from+1:]), before)
+	number := func(it listed) int {
+		if was, ok := m.known[it.mark]; ok {
+			return was.number
+		}
+		return math.MaxInt
+	}
+	if known {
+		slices.SortStableFunc(news, func(a, b listed) int { return cmp.Compare(number(a), number(b)) })
+	}
+	return news, true
 }
 
 // endsIn reports whether the newest that is remembered is among the items.
@@ -167,4 +183,23 @@ func (m *memory) newest(items []listed) mark {
 		}
 	}
 	return of
+}
+
+func (m *memory) has(of mark) bool {
+	_, ok := m.known[of]
+	return ok
+}
+
+// extend remembers the items that follow all that are remembered: in the order
+// of the list, whoever delivers them first.
+func (m *memory) extend(items []listed) {
+	from := 0
+	for i, it := range items {
+		if m.has(it.mark) {
+			from = i + 1
+		}
+	}
+	for _, it := range items[from:] {
+		m.add(it.mark, "")
+	}
 }
