@@ -55,6 +55,18 @@ func (p lane) large(t *testing.T) {
 	})
 }
 
+// R5, R7: that a stream has ended for one client is nothing for others to get,
+// as it would be from a cache.
+func (p lane) ended(t *testing.T) {
+	gone := p.front.client(t, p.protocol, "/events", "-1")
+	gone.start(t)
+	wait(t, "the end", func() (any, bool) {
+		conns := gone.conns()
+		return conns, len(conns) > 0 && conns[0].status == http.StatusNoContent
+	})
+	p.watch(t)
+}
+
 // A thousand events at once arrive in order, at each of several clients.
 func (p lane) burst(t *testing.T) {
 	clients := []*client{p.watch(t), p.watch(t), p.watch(t)}

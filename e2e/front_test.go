@@ -50,6 +50,7 @@ func TestBehindProxies(t *testing.T) {
 					p := lane{p, protocol}
 					t.Run("at once", p.atOnce)
 					t.Run("large", p.large)
+					t.Run("ended", p.ended)
 					t.Run("burst", p.burst)
 					t.Run("resume", p.resume)
 					t.Run("gone", p.gone)
