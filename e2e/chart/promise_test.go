@@ -65,8 +65,9 @@ func TestGracePeriod(t *testing.T) {
 		{nil, 5 + 5 + 10 + 5},
 		{[]string{`drain.delay="20s"`, `drain.window="1m30s"`, `drain.timeout="1.5s"`}, 20 + 90 + 2 + 5},
 		{[]string{`drain={"delay":"1ms","window":"1ms","timeout":"1ms"}`}, 1 + 5},
-		{[]string{`config.table.drain={"window":"30s"}`}, 0 + 30 + 10 + 5}, // the program's defaults for the rest
-		{[]string{`config.table.drain={"window":0,"timeout":0}`}, 5},
+		{[]string{`config.table.drain={"window":"30s"}`}, 5 + 30 + 10 + 5}, // the chart's for the rest
+		{[]string{`config.table.drain={"window":0,"timeout":0}`}, 5 + 5},
+		{[]string{`config.table.drain=null`}, 5 + 5 + 10 + 5},
 		{[]string{`config.table=null`, `config.existingConfigMap="x"`, `drain.window="40s"`}, 5 + 40 + 10 + 5},
 		{[]string{`config.table="drain: {delay: 1h}\nroutes: []\n"`}, 3600 + 5 + 10 + 5},
 		{[]string{`terminationGracePeriodSeconds=300`}, 300},

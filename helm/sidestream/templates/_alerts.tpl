@@ -4,9 +4,9 @@
 {{- define "sidestream.alerts" -}}
 {{- $rule := .Values.metrics.prometheusRule -}}
 {{- $selector := $rule.selector | default (printf "namespace=%q" .Release.Namespace) -}}
-{{- $clients := 50000 -}}
+{{- $clients := .Values.limits.clients -}}
 {{- if .Values.config.table -}}
-  {{- $clients = dig "limits" "clients" 50000 (include "sidestream.given" . | fromYaml) -}}
+  {{- $clients = (include "sidestream.whole" . | fromYaml).limits.clients -}}
 {{- end -}}
 {{- $text := .Files.Get "files/alerts.yaml" | replace "SELECTOR" $selector | replace "CLIENTS" (int $clients | toString) | replace "STATE_AGE" (int $rule.stateAge | toString) -}}
 {{- $wanted := list -}}

@@ -27,11 +27,64 @@
 {{- else if not $config.table -}}
   {{- fail "there is no routing table; set config.table (a mapping, or --set-file config.table=routes.yaml) or config.existingConfigMap" -}}
 {{- else -}}
-  {{- $table := include "sidestream.given" . | fromYaml -}}
+  {{- $table := include "sidestream.known" . | fromYaml -}}
   {{- if and (hasKey $table "listen") (or .Values.tls.existingSecret .Values.proxyProtocol) -}}
     {{- fail "config.table has a listen, and tls or proxyProtocol is set; leave listen out, or say it there" -}}
   {{- end -}}
+  {{- include "sidestream.checkListen" (dict "ctx" . "table" $table) -}}
+  {{- if kindIs "map" $config.table -}}
+    {{- include "sidestream.checkWords" (dict "of" $table "at" "" "name" "") -}}
+  {{- end -}}
   {{- include "sidestream.checkHistory" (dict "ctx" . "table" $table) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A listen of the table's own has to be where the pod is reached. It takes the
+     context as ctx, and the table. What comes from the environment isn't known
+     here. */}}
+{{- define "sidestream.checkListen" -}}
+{{- $port := int .ctx.Values.ports.http -}}
+{{- if hasKey .table "listen" -}}
+  {{- $listen := .table.listen -}}
+  {{- if not (kindIs "slice" $listen) -}}
+    {{- $listen = list $listen -}}
+  {{- end -}}
+  {{- $reached := false -}}
+  {{- range $listen -}}
+    {{- $address := toString . -}}
+    {{- if kindIs "map" . -}}
+      {{- $address = toString .address -}}
+    {{- end -}}
+    {{- $inside := regexMatch `^(unix:|localhost:|127\.|\[::1\]:)` $address -}}
+    {{- if or (contains "${" $address) (and (hasSuffix (printf ":%d" $port) $address) (not $inside)) -}}
+      {{- $reached = true -}}
+    {{- end -}}
+  {{- end -}}
+  {{- if not $reached -}}
+    {{- fail (printf "config.table: listen has no address with port %d (ports.http) that is reached from outside the pod; add \":%d\", leave listen out, or change ports.http" $port $port) -}}
+  {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Helm reads values as YAML 1.1, where off is false, and would write that. It
+     takes a part of the table as of, where it is as at, and its key as name. */}}
+{{- define "sidestream.checkWords" -}}
+{{- $at := .at -}}
+{{- $name := .name -}}
+{{- if kindIs "map" .of -}}
+  {{- range $key, $value := .of -}}
+    {{- $path := trimPrefix "." (printf "%s.%s" $at $key) -}}
+    {{- if kindIs "bool" $value -}}
+      {{- if or (eq $path "admin") (and (eq $key "proxy") (has $name (list "poll" "sse" "oauth2" "schema_registry"))) (and (eq $key "mode") (eq $name "cloudevents")) -}}
+        {{- fail (printf "config.table: %s is %t, since off without quotes is false in values; write \"off\", or give the table by --set-file" $path $value) -}}
+      {{- end -}}
+    {{- end -}}
+    {{- include "sidestream.checkWords" (dict "of" $value "at" $path "name" $key) -}}
+  {{- end -}}
+{{- else if kindIs "slice" .of -}}
+  {{- range $i, $value := .of -}}
+    {{- include "sidestream.checkWords" (dict "of" $value "at" (printf "%s[%d]" $at $i) "name" $name) -}}
+  {{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -58,7 +111,7 @@
 {{- if and $urls $values.persistence.enabled -}}
   {{- fail "persistence is for the embedded NATS server, which isn't used since config.table has history.nats.urls" -}}
 {{- end -}}
-{{- $dir := dig "history" "nats" "embedded" "dir" "" .table -}}
+{{- $dir := dig "history" "nats" "embedded" "dir" "" .table | toString -}}
 {{- if and $values.persistence.enabled (hasPrefix "/" $dir) (not (hasPrefix (printf "%s/" (include "sidestream.dataDir" .ctx)) $dir)) -}}
   {{- fail (printf "config.table: history.nats.embedded.dir is %s, but the volume of persistence is at %s; leave it out" $dir (include "sidestream.dataDir" .ctx)) -}}
 {{- end -}}

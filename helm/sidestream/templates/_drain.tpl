@@ -34,20 +34,14 @@ true
 {{- toYaml (dict "delay" (.Values.drain.delay | default $delay) "window" .Values.drain.window "timeout" .Values.drain.timeout) -}}
 {{- end -}}
 
-{{/* "drain" as it holds, as YAML: the table's own, with the program's defaults,
-     or that of values. */}}
+{{/* "drain" as it holds, as YAML: the table's own, with what values say for the
+     rest. */}}
 {{- define "sidestream.drain" -}}
-{{- $drain := include "sidestream.drainValues" . | fromYaml -}}
 {{- if .Values.config.table -}}
-  {{- $given := include "sidestream.given" . | fromYaml -}}
-  {{- if hasKey $given "drain" -}}
-    {{- $drain = dict "delay" "0s" "window" "5s" "timeout" "10s" -}}
-    {{- range $key, $value := $given.drain -}}
-      {{- $_ := set $drain $key $value -}}
-    {{- end -}}
-  {{- end -}}
+  {{- toYaml (include "sidestream.whole" . | fromYaml).drain -}}
+{{- else -}}
+  {{- include "sidestream.drainValues" . -}}
 {{- end -}}
-{{- toYaml $drain -}}
 {{- end -}}
 
 {{/* How long the program takes to leave, in seconds, and 5 s. */}}
