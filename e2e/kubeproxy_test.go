@@ -75,7 +75,7 @@ func (s *service) add(tb testing.TB, p *pod) {
 	if selector := rendered.Spec.Selector; !labels.SelectorFromSet(selector).Matches(labels.Set(p.labels)) {
 		tb.Fatalf("got a pod with labels %v, want them as the Service selects them: %v", p.labels, selector)
 	}
-	port := kube.TargetPort(p.spec, rendered.Spec.Ports[0].TargetPort)
+	port := kube.ServicePort(p.spec, rendered.Spec.Ports[0].TargetPort)
 	if port == 0 {
 		tb.Fatalf("got no port %v in the pod, want the one that the Service leads to", rendered.Spec.Ports[0].TargetPort)
 	}

@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -105,6 +106,35 @@ func TestSidecarRefused(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			refused(t, test.want, filepath.Join(tree, test.chart), test.kube, test.set)
+		})
+	}
+}
+
+// The component leads no Service astray: it needs the name of a port, by which
+// pods with and without the sidecar are told apart.
+func TestKustomizeRefused(t *testing.T) {
+	for _, test := range []struct{ name, from, to, want string }{
+		{"a Service to a number", "targetPort: http", "targetPort: 3000", "testing value /spec/ports/0/targetPort failed"},
+		{"a port without a name", "{name: http, containerPort: 3000}", "{containerPort: 3000}", "/spec/template/spec/containers/0/ports/0/name"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			example := filepath.Join(Tree(t), "kustomize", "example")
+			app := filepath.Join(example, "app", "orders.yaml")
+			text, err := os.ReadFile(app)
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed := strings.Replace(string(text), test.from, test.to, 1)
+			if changed == string(text) {
+				t.Fatalf("got no %s in %s, want it to be changed", test.from, app)
+			}
+			if err := os.WriteFile(app, []byte(changed), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, err := run(t, "kustomize-"+kustomizeVersion, "build", example)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got error %v and\n%s\nwant an error that says %q", err, out, test.want)
+			}
 		})
 	}
 }

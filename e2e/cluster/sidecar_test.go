@@ -11,8 +11,8 @@ import (
 	jsonpatch "github.com/evanphx/json-patch/v5"
 )
 
-// overlay is kustomize's example with the image under test, and with the
-// demonstration that is in it as the application.
+// overlay is kustomize's example with the image under test, and an application
+// that "restricted" lets in.
 const overlay = `
 apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
@@ -20,7 +20,6 @@ namespace: %[1]s
 resources: [helm/kustomize/example]
 images:
   - {name: sidestream, newName: %[2]s, newTag: %[3]q}
-  - {name: legacy-app, newName: %[2]s, newTag: %[3]q}
 patches:
   - patch: |
       apiVersion: apps/v1
@@ -31,7 +30,6 @@ patches:
           spec:
             containers:
               - name: app
-                args: [demo, "--listen=:3000", --admin=off]
                 securityContext: %[4]s
 `
 

@@ -142,12 +142,22 @@ func (s Set) checkService(o Object) error {
 			target = intstr.FromInt32(port.Port)
 		}
 		for _, pod := range found {
-			if TargetPort(pod.Spec, target) == 0 {
+			if ServicePort(pod.Spec, target) == 0 {
 				return fmt.Errorf("the pods have no port %v for port %d", &target, port.Port)
 			}
 		}
 	}
 	return nil
+}
+
+// ServicePort returns the number of the port of a pod that a Service leads to,
+// in each of the releases, or 0 if no container declares it. Kubernetes 1.29
+// has native sidecars, and doesn't look up the names of their ports.
+func ServicePort(spec corev1.PodSpec, target intstr.IntOrString) int32 {
+	if target.Type == intstr.String {
+		spec.InitContainers = nil
+	}
+	return TargetPort(spec, target)
 }
 
 // TargetPort returns the number of the port of a pod that has this name or

@@ -34,9 +34,11 @@ envFrom:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 ports:
+  {{- if eq .Values.mode "gateway" }}
   - name: sidestream
     containerPort: {{ int .Values.ports.http }}
     protocol: TCP
+  {{- end }}
   - name: sidestream-ops
     containerPort: {{ int .Values.ports.admin }}
     protocol: TCP

@@ -12,6 +12,7 @@ template takes the context of that chart, ".":
 
 or, in a pod that has some, or on Kubernetes before 1.29:
 
+    terminationGracePeriodSeconds: {{ include "sidestream.sidecar.gracePeriod" . }}
     initContainers:
       {{- include "sidestream.sidecar.initContainers" . | nindent 8 }}
     containers:
@@ -19,11 +20,11 @@ or, in a pod that has some, or on Kubernetes before 1.29:
     volumes:
       {{- include "sidestream.sidecar.volumes" . | nindent 8 }}
 
-and for the rest of it
+and in either, in the application's container
 
-  terminationGracePeriodSeconds: {{ include "sidestream.sidecar.gracePeriod" . }}
-  lifecycle: {{- include "sidestream.sidecar.lifecycle" . | nindent 12 }}    # of the application's container
-  targetPort: {{ include "sidestream.sidecar.port" . }}                      # of the Service
+  lifecycle: {{- include "sidestream.sidecar.lifecycle" . | nindent 12 }}
+  ports:
+    - {name: http, containerPort: {{ include "sidestream.sidecar.port" . }}}   # by which the Service finds it
 */}}
 
 {{/* All that a pod needs which has nothing else of the kind, on Kubernetes from
@@ -64,8 +65,12 @@ terminationGracePeriodSeconds: {{ include "sidestream.sidecar.gracePeriod" . }}
 {{- include "sidestream.volumes" $ctx -}}
 {{- end -}}
 
-{{/* Where the Service leads, in place of the application. A number: for Services
-     Kubernetes doesn't look up names of init containers' ports. */}}
+{{/* The number of the port that the Service leads to, in place of the
+     application's. It belongs to a port of the application's container which has
+     the name that is the Service's targetPort: names are looked up in each pod,
+     so that pods of before the sidecar serve on while they are replaced. The
+     sidecar doesn't declare it, since old clusters (such as 1.29) look up no
+     names of init containers, and new ones warn of what is declared twice. */}}
 {{- define "sidestream.sidecar.port" -}}
 {{- $ctx := .Subcharts.sidestream | default . -}}
 {{- include "sidestream.sidecar.check" $ctx -}}
