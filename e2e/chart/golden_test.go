@@ -27,6 +27,7 @@ var renderings = []struct {
 	{"traefik", "sidestream", "1.36.0"},
 	{"alb", "sidestream", "1.36.0"},
 	{"gateway-api", "sidestream", "1.36.0"},
+	{"gateway-tls", "sidestream", "1.36.0"},
 	{"cpu", "sidestream", "1.36.0"},
 	{"sidecar", "examples/legacy-app", "1.36.0"},
 	{"sidecar-1.29", "examples/legacy-app", "1.29.4"},

@@ -184,7 +184,7 @@ func TestArguments(t *testing.T) {
 // NOTES.txt is shown after an installation.
 func TestNotes(t *testing.T) {
 	chart := filepath.Join(source(t), "sidestream")
-	for _, name := range []string{"minimal", "production", "tls", "existing", "gateway-api"} {
+	for _, name := range []string{"minimal", "production", "tls", "existing", "gateway-api", "gateway-tls"} {
 		out, err := Helm(t, "install", "live", chart, "--namespace", "web", "--dry-run=client", "--values", filepath.Join("testdata", name+".values.yaml"))
 		if err != nil {
 			t.Fatal(err)

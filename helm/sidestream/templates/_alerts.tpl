@@ -1,4 +1,4 @@
-{{/* The rules of files/alerts.yaml, as far as they are wanted. SELECTOR stands
+{{/* The rules of files/alerts.yaml, as far as they are wanted, and more. SELECTOR stands
      there for the matchers, CLIENTS for how many clients a pod may have, and
      STATE_AGE for how old a state may be. */}}
 {{- define "sidestream.alerts" -}}
@@ -16,5 +16,5 @@
     {{- $wanted = append $wanted . -}}
   {{- end -}}
 {{- end -}}
-{{- toYaml $wanted -}}
+{{- toYaml (concat $wanted $rule.additionalRules) -}}
 {{- end -}}

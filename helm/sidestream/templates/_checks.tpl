@@ -7,11 +7,25 @@
 {{- else -}}
   {{- include "sidestream.checkGateway" . -}}
 {{- end -}}
+{{- include "sidestream.checkLabels" . -}}
 {{- if eq (int .Values.ports.http) (int .Values.ports.admin) -}}
   {{- fail "ports.http and ports.admin have to differ" -}}
 {{- end -}}
 {{- if and .Values.metrics.serviceMonitor.enabled .Values.metrics.podMonitor.enabled -}}
   {{- fail "metrics.serviceMonitor and metrics.podMonitor would each collect everything; enable one" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Labels that the chart itself writes can't be given. */}}
+{{- define "sidestream.checkLabels" -}}
+{{- $own := set (include "sidestream.ownLabels" . | fromYaml) "sidestream/service" "" -}}
+{{- $metrics := .Values.metrics -}}
+{{- range $name, $labels := dict "commonLabels" .Values.commonLabels "podLabels" .Values.podLabels "service.labels" .Values.service.labels "metrics.serviceMonitor.labels" $metrics.serviceMonitor.labels "metrics.podMonitor.labels" $metrics.podMonitor.labels "metrics.prometheusRule.labels" $metrics.prometheusRule.labels "metrics.dashboard.labels" $metrics.dashboard.labels -}}
+  {{- range $key, $value := $labels -}}
+    {{- if hasKey $own $key -}}
+      {{- fail (printf "%s: %s is a label of the chart's own; leave it out (nameOverride changes app.kubernetes.io/name)" $name $key) -}}
+    {{- end -}}
+  {{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -137,8 +151,8 @@
   {{- if or $values.autoscaling.enabled (gt (int $values.replicaCount) 1) -}}
     {{- fail "persistence.enabled: one pod at a time has the volume; set replicaCount 1 and autoscaling.enabled false, or history.nats.urls in config.table for more" -}}
   {{- end -}}
-  {{- if eq "RollingUpdate" (dig "type" "" $values.strategy) -}}
-    {{- fail "strategy.type RollingUpdate: a new pod would wait for the volume that the old one has until it is ready; with persistence.enabled leave strategy out, which is Recreate" -}}
+  {{- if and $values.strategy (ne "Recreate" (dig "type" "RollingUpdate" $values.strategy)) -}}
+    {{- fail "strategy.type RollingUpdate, which holds if strategy names none: a new pod would wait for the volume that the old one has until it is ready; with persistence.enabled leave strategy out, which is Recreate" -}}
   {{- end -}}
 {{- end -}}
 {{- $pdb := $values.podDisruptionBudget -}}
@@ -149,6 +163,12 @@
   {{- $replicas := ternary (int $values.autoscaling.minReplicas) (int $values.replicaCount) $values.autoscaling.enabled -}}
   {{- if and (not (kindIs "invalid" $pdb.minAvailable)) (not (kindIs "string" $pdb.minAvailable)) (ge (int $pdb.minAvailable) $replicas) -}}
     {{- fail (printf "podDisruptionBudget.minAvailable: %d of %d pods could never be evicted, so that no node could be drained" (int $pdb.minAvailable) $replicas) -}}
+  {{- end -}}
+  {{- if eq "100%" (toString $pdb.minAvailable) -}}
+    {{- fail "podDisruptionBudget.minAvailable: with 100% no pod could ever be evicted, so that no node could be drained" -}}
+  {{- end -}}
+  {{- if has (toString $pdb.maxUnavailable) (list "0" "0%") -}}
+    {{- fail "podDisruptionBudget.maxUnavailable: with 0 no pod could ever be evicted, so that no node could be drained" -}}
   {{- end -}}
 {{- end -}}
 {{- if $values.autoscaling.enabled -}}
@@ -164,5 +184,37 @@
 {{- end -}}
 {{- if and $values.test.enabled $values.test.path $values.tls.existingSecret -}}
   {{- fail "test.path: the test pod doesn't know who signed the certificate of tls.existingSecret; leave it out" -}}
+{{- end -}}
+{{- if and $values.test.enabled $values.test.path $values.proxyProtocol -}}
+  {{- fail "test.path: the test pod sends no PROXY header, which those of proxyProtocol have to; leave it out" -}}
+{{- end -}}
+{{- include "sidestream.checkService" . -}}
+{{- $controller := $values.ingress.controller | default $values.ingress.className -}}
+{{- if and $values.networkPolicy.enabled $values.ingress.enabled (eq $controller "alb") (not $values.networkPolicy.adminFrom) -}}
+  {{- fail (printf "networkPolicy.adminFrom: the load balancer of the ingress checks the health of pods at port %d; name where it is, such as [{ipBlock: {cidr: 10.0.0.0/16}}]" (int $values.ports.admin)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sidestream.checkService" -}}
+{{- $service := .Values.service -}}
+{{- if eq $service.type "ClusterIP" -}}
+  {{- range $name := list "externalTrafficPolicy" "nodePort" -}}
+    {{- if index $service $name -}}
+      {{- fail (printf "service.%s is for the types NodePort and LoadBalancer, and service.type is ClusterIP" $name) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- if ne $service.type "LoadBalancer" -}}
+  {{- range $name := list "loadBalancerClass" "loadBalancerSourceRanges" -}}
+    {{- if index $service $name -}}
+      {{- fail (printf "service.%s is for the type LoadBalancer, and service.type is %s" $name $service.type) -}}
+    {{- end -}}
+  {{- end -}}
+{{- end -}}
+{{- with $service.trafficDistribution -}}
+  {{- $since := ternary "1.31" "1.34" (eq . "PreferClose") -}}
+  {{- if not (semverCompare (printf ">=%s.0-0" $since) $.Capabilities.KubeVersion.Version) -}}
+    {{- fail (printf "service.trafficDistribution: Kubernetes has %s from %s on, and this is %s" . $since $.Capabilities.KubeVersion.Version) -}}
+  {{- end -}}
 {{- end -}}
 {{- end -}}

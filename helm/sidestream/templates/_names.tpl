@@ -21,14 +21,29 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: gateway
 {{- end -}}
 
-{{- define "sidestream.labels" -}}
+{{/* The labels that are the chart's own. */}}
+{{- define "sidestream.ownLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/name: {{ include "sidestream.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: {{ .Values.mode }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{/* Those of an object: the chart's own, and commonLabels. */}}
+{{- define "sidestream.labels" -}}
+{{- include "sidestream.ownLabels" . -}}
 {{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* The same of an object with labels of its own, which go before commonLabels.
+     It takes the context as ctx, and those as more. */}}
+{{- define "sidestream.labelsWith" -}}
+{{- include "sidestream.ownLabels" .ctx -}}
+{{- with merge (dict) .more .ctx.Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
 {{- end -}}
