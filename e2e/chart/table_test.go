@@ -48,6 +48,7 @@ func TestEmptyParts(t *testing.T) {
 	chart := filepath.Join(source(t), "sidestream")
 	for _, set := range []string{
 		`defaults=null`, `defaults={"history":null}`, `history=null`, `history={"nats":null}`, `history={"nats":{"embedded":null}}`,
+		`listen=null`, `trusted_proxies=null`, `routes=[{"path":"/events/clock","generate":{"every":"1s"},"history":null}]`,
 		`limits=null`, `limits={"clients":null}`, `drain=null`, `drain={"delay":null}`,
 	} {
 		manifests := Template(t, "live", chart, "--set-json", clock, "--set-json", "config.table."+set, "--set", "metrics.prometheusRule.enabled=true")

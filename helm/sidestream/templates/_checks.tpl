@@ -42,10 +42,13 @@
   {{- fail "there is no routing table; set config.table (a mapping, or --set-file config.table=routes.yaml) or config.existingConfigMap" -}}
 {{- else -}}
   {{- $table := include "sidestream.known" . | fromYaml -}}
-  {{- if and (hasKey $table "listen") (or .Values.tls.existingSecret .Values.proxyProtocol) -}}
+  {{- $listens := not (empty $table.listen) -}}
+  {{- if and $listens (or .Values.tls.existingSecret .Values.proxyProtocol) -}}
     {{- fail "config.table has a listen, and tls or proxyProtocol is set; leave listen out, or say it there" -}}
   {{- end -}}
-  {{- include "sidestream.checkListen" (dict "ctx" . "table" $table) -}}
+  {{- if $listens -}}
+    {{- include "sidestream.checkListen" (dict "ctx" . "listen" $table.listen) -}}
+  {{- end -}}
   {{- if kindIs "map" $config.table -}}
     {{- include "sidestream.checkWords" (dict "of" $table "at" "" "name" "") -}}
   {{- end -}}
@@ -54,29 +57,27 @@
 {{- end -}}
 
 {{/* A listen of the table's own has to be where the pod is reached. It takes the
-     context as ctx, and the table. What comes from the environment isn't known
+     context as ctx, and the listen. What comes from the environment isn't known
      here. */}}
 {{- define "sidestream.checkListen" -}}
 {{- $port := int .ctx.Values.ports.http -}}
-{{- if hasKey .table "listen" -}}
-  {{- $listen := .table.listen -}}
-  {{- if not (kindIs "slice" $listen) -}}
-    {{- $listen = list $listen -}}
+{{- $listen := .listen -}}
+{{- if not (kindIs "slice" $listen) -}}
+  {{- $listen = list $listen -}}
+{{- end -}}
+{{- $reached := false -}}
+{{- range $listen -}}
+  {{- $address := toString . -}}
+  {{- if kindIs "map" . -}}
+    {{- $address = toString .address -}}
   {{- end -}}
-  {{- $reached := false -}}
-  {{- range $listen -}}
-    {{- $address := toString . -}}
-    {{- if kindIs "map" . -}}
-      {{- $address = toString .address -}}
-    {{- end -}}
-    {{- $inside := regexMatch `^(unix:|localhost:|127\.|\[::1\]:)` $address -}}
-    {{- if or (contains "${" $address) (and (hasSuffix (printf ":%d" $port) $address) (not $inside)) -}}
-      {{- $reached = true -}}
-    {{- end -}}
+  {{- $inside := regexMatch `^(unix:|localhost:|127\.|\[::1\]:)` $address -}}
+  {{- if or (contains "${" $address) (and (hasSuffix (printf ":%d" $port) $address) (not $inside)) -}}
+    {{- $reached = true -}}
   {{- end -}}
-  {{- if not $reached -}}
-    {{- fail (printf "config.table: listen has no address with port %d (ports.http) that is reached from outside the pod; add \":%d\", leave listen out, or change ports.http" $port $port) -}}
-  {{- end -}}
+{{- end -}}
+{{- if not $reached -}}
+  {{- fail (printf "config.table: listen has no address with port %d (ports.http) that is reached from outside the pod; add \":%d\", leave listen out, or change ports.http" $port $port) -}}
 {{- end -}}
 {{- end -}}
 

@@ -42,10 +42,10 @@
 {{- define "sidestream.whole" -}}
 {{- $whole := include "sidestream.given" . | fromYaml -}}
 {{- range $key, $value := include "sidestream.additions" . | fromYaml -}}
-  {{- if not (hasKey $whole $key) -}}
+  {{- if kindIs "invalid" (index $whole $key) -}}
     {{- $_ := set $whole $key $value -}}
   {{- else if has $key (list "drain" "limits") -}}
-    {{- $own := index $whole $key | default dict -}}
+    {{- $own := index $whole $key -}}
     {{- if not (kindIs "map" $own) -}}
       {{- fail (printf "config.table: %s is not a mapping" $key) -}}
     {{- end -}}
