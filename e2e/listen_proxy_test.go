@@ -137,12 +137,12 @@ func caFile(t *testing.T, a *authority) string {
 	return name
 }
 
-// Who comes while as many of the same address are there as may be is turned
-// away at once, and gets in when one of them has left.
+// Who comes while as many of the same address are there as may be is told when
+// to come back, and gets in when one of them has left.
 func TestConnectionsOfOneAddress(t *testing.T) {
 	n := startNginx(t)
 	n.put(t, "/doc.json", `{"v": 1}`)
-	s := serve(t, "limits: {connections_per_address: 2}\n"+strings.TrimPrefix(plain(n, "50ms"), "\n"))
+	s := serve(t, "limits: {connections_per_address: 2, retry: 500ms}\n"+strings.TrimPrefix(plain(n, "50ms"), "\n"))
 	first := newClient(t, s.url+"/doc.json")
 	leave := first.start(t)
 	second := follow(t, s.url+"/doc.json")
@@ -153,8 +153,16 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 		refused := s.metric(t, `sidestream_refused_connections_total{reason="too_many"}`)
 		return refused, refused > 0
 	})
+	wait(t, "its end", func() (any, bool) { return third.conns(), disconnected(third) })
+	if c := third.conns()[0]; c.status != http.StatusOK || c.retry < 500*time.Millisecond || c.retry > time.Second {
+		t.Errorf("got status %d and retry %v beside two others, want 200 and 500ms to 1s", c.status, c.retry)
+	}
 	if got := third.events(); len(got) > 0 {
 		t.Errorf("got %v beside two others, want nothing", got)
+	}
+	resp := from(t, "127.0.0.1", http.MethodGet, s.url+"/page", "text/html")
+	if got := resp.StatusCode; got != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" || !resp.Close {
+		t.Errorf("got status %d, %v, for a page, want 503 with Retry-After and the end of the connection", got, resp.Header)
 	}
 	leave()
 	third.awaitMessage(t, `{"v":1}`)

@@ -97,7 +97,9 @@ type Limits struct {
 
 	// ConnectionsPerAddress is how many connections of one IP address (or, with
 	// IPv6, of one network of 64 bits) may be
-	// open at each address; more are closed at once. Those in proxy_protocol
+	// open at each address. As many again are let in, for header_timeout at
+	// most, to be answered that there is no room and when to try again; more
+	// are closed at once. Those in proxy_protocol
 	// and trusted_proxies may have any number. 0, the default: no bound of its own.
 	ConnectionsPerAddress int `yaml:"connections_per_address"`
 

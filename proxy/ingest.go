@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"sidestream/adapters"
@@ -31,7 +29,7 @@ func (r *Route) ingest() (in adapters.Ingest, ok bool) {
 func (p *endpoint) serveIngest(w http.ResponseWriter, r *http.Request) {
 	out := &statusWriter{ResponseWriter: w}
 	defer func() { p.metrics.ingested(out.status) }()
-	if p.server.isDraining() && !p.keepsEvents() || !p.beginIngest() {
+	if isOver(r) || p.server.isDraining() && !p.keepsEvents() || !p.beginIngest() {
 		p.refuseIngest(out)
 		return
 	}
@@ -92,9 +90,7 @@ func (p *endpoint) endIngest() {
 // refuseIngest answers a request that can't be taken now, and of which nothing
 // is known but where it came in.
 func (p *endpoint) refuseIngest(w http.ResponseWriter) {
-	retry := p.server.retry()
-	retry += rand.N(retry + 1) // not all at once
-	w.Header().Set("Retry-After", strconv.FormatInt(int64((retry+time.Second-1)/time.Second), 10))
+	p.server.retryAfter(w.Header())
 	http.Error(w, "no more events can be taken now", http.StatusServiceUnavailable)
 }
 

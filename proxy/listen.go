@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/rs/zerolog"
 )
@@ -94,7 +95,7 @@ func (l Listeners) close() {
 // them, since they carry those of many.
 func (s *Server) bounded(ln net.Listener, announcing []Network) net.Listener {
 	limits := s.table.Load().config.Limits
-	b := newBounded(ln, limits.Connections, limits.ConnectionsPerAddress)
+	b := newBounded(ln, limits.Connections, limits.ConnectionsPerAddress, time.Duration(limits.HeaderTimeout))
 	b.exempt = func(peer netip.Addr) bool {
 		return hasPeer(announcing, peer) || hasPeer(s.table.Load().config.trusted, peer)
 	}

@@ -59,7 +59,7 @@ func newMetrics(version string) *metrics {
 	m.passthrough = counter("passthrough_responses_total", "Responses of applications passed through, by status code.", "code")
 	m.ingests = counter("ingest_requests_total", "Requests that bring events, by the class of their answer: 2xx, 4xx, 5xx.", "route", "class")
 	m.received = counter("ingest_events_total", "Events of such requests that are where clients get them from.", "route")
-	m.refusals = counter("refused_connections_total", "Connections that were closed before a request, by reason: too_many (of their address) or proxy_header (a peer in proxy_protocol sent no proper one).", "reason")
+	m.refusals = counter("refused_connections_total", "Connections that got no service, by reason: too_many (of their address; told to come back, or closed) or proxy_header (a peer in proxy_protocol sent no proper one; closed).", "reason")
 	for _, reason := range []string{refusedTooMany, refusedHeader} {
 		m.refused(reason)
 	}

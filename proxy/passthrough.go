@@ -103,6 +103,10 @@ func newPassthrough(upstream *url.URL, beside bool, s *Server) http.Handler {
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isOver(r) {
+			s.turnAway(w, r, beside)
+			return
+		}
 		s.passing.Add(1)
 		defer s.passing.Add(-1)
 		if r.ProtoMajor == 1 {

@@ -52,7 +52,7 @@ func (p *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	address := addressOf(r.RemoteAddr)
-	if !p.enter(address) {
+	if isOver(r) || !p.enter(address) {
 		p.turnAway(w, r, leftNoRoom)
 		return
 	}
@@ -182,6 +182,7 @@ func writeStreamHeader(w http.ResponseWriter, r *http.Request) {
 
 func setConnection(h http.Header, r *http.Request) {
 	switch {
+	case h.Get("Connection") == "close": // endingOver has said so
 	case r.ProtoMajor == 1 && r.ContentLength != 0:
 		// The body is never read, and must not be taken for a request.
 		h.Set("Connection", "close")
