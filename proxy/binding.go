@@ -66,10 +66,15 @@ func (m *FileMode) UnmarshalText(text []byte) error {
 }
 
 // ListenAt has the server listen at other addresses than the table says, each
-// as the table may have it as text. Empty are those that stay as they are.
+// as the table may have it as text. Empty are those that stay as they are. It
+// is an error if an address of the table would go that has TLS or PROXY headers,
+// which an address alone can't say.
 func (c *Config) ListenAt(public []string, admin string) error {
 	next := *c
 	if len(public) > 0 {
+		if err := replaceable(c.Listen); err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
 		next.Listen = nil
 	}
 	for _, address := range public {
@@ -85,6 +90,22 @@ func (c *Config) ListenAt(public []string, admin string) error {
 		next.Admin = admin
 	}
 	*c = next
+	return nil
+}
+
+// replaceable returns why addresses alone can't take the place of list, or nil.
+func replaceable(list []Binding) error {
+	for _, b := range list {
+		has := "tls"
+		switch {
+		case b.TLS != nil:
+		case len(b.ProxyProtocol) > 0:
+			has = "proxy_protocol"
+		default:
+			continue
+		}
+		return fmt.Errorf("the table's %s has %s, which would be lost: change the address in the table, or leave out --listen (SIDESTREAM_LISTEN)", b.Address, has)
+	}
 	return nil
 }
 

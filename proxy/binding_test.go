@@ -95,6 +95,31 @@ func TestListenAt(t *testing.T) {
 	}
 }
 
+// What secures the table's addresses isn't lost for one on the command line.
+func TestListenAtInPlaceOfTLS(t *testing.T) {
+	plain, secure := Binding{Address: ":1"}, Binding{Address: ":2", TLS: &tlsfiles.ServerOptions{Cert: "c", Key: "k", ClientCA: "ca"}}
+	announced := Binding{Address: ":3", ProxyProtocol: make([]Network, 1)}
+	for _, tt := range []struct {
+		list []Binding
+		err  string
+	}{
+		{[]Binding{plain, secure}, "listen: the table's :2 has tls, which would be lost: change the address in the table, or leave out --listen (SIDESTREAM_LISTEN)"},
+		{[]Binding{announced, plain}, "listen: the table's :3 has proxy_protocol, which would be lost: change the address in the table, or leave out --listen (SIDESTREAM_LISTEN)"},
+	} {
+		table := Config{Listen: tt.list, Admin: ":9"}
+		got := table
+		if err := got.ListenAt([]string{":4"}, ""); err == nil || err.Error() != tt.err {
+			t.Errorf("got error %v, want %s", err, tt.err)
+		}
+		if !reflect.DeepEqual(got, table) {
+			t.Errorf("got %+v, want it unchanged: %+v", got, table)
+		}
+		if err := got.ListenAt(nil, "off"); err != nil || !reflect.DeepEqual(got.Listen, tt.list) {
+			t.Errorf("without an address: got error %v and %+v, want none and %+v", err, got.Listen, tt.list)
+		}
+	}
+}
+
 func TestNoAdminAddress(t *testing.T) {
 	_, err := tryBare("admin: ''\nroutes: [{path: /, bare: {}}]")
 	if want := "test.yaml:1:8: admin: is empty; write an address"; err == nil || !strings.HasPrefix(err.Error(), want) {

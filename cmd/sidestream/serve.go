@@ -37,7 +37,7 @@ on SIGHUP; one with errors changes nothing. SIGTERM drains: /readyz turns to
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&f.config, "config", "c", "routes.yaml", "file with the routing table")
-	flags.StringSliceVar(&f.listen, "listen", nil, "addresses to listen on, in place of the table's; unix:/path for a socket")
+	flags.StringSliceVar(&f.listen, "listen", nil, "addresses to listen on, in place of the table's, if none has tls or proxy_protocol; unix:/path for a socket")
 	flags.StringVar(&f.admin, "admin", "", `address of the admin listener, in place of the table's; unix:/path for a socket, "off" for none`)
 	f.log.flags(flags)
 	return cmd
