@@ -154,6 +154,35 @@ func (p *passage) forwarded(t *testing.T) {
 	}
 }
 
+// What a client says about itself in the proxy's place doesn't reach the
+// application: neither where the document has the proxy see to it, nor where
+// Sidestream does.
+func (p *passage) forged(t *testing.T) {
+	const mark = "forged.example"
+	req := request(t, http.MethodGet, p.front.url+"/mirror")
+	names := []string{"X-Real-Ip"}
+	if !strings.HasSuffix(p.name, " minimal") {
+		names = append(names, "Forwarded", "X-Forwarded-Host", "X-Forwarded-Proto")
+	}
+	for _, name := range names {
+		req.Header.Set(name, mark)
+	}
+	resp, err := p.front.transport(t, "HTTP/1.1").RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var in struct{ Header http.Header }
+	if err := json.NewDecoder(resp.Body).Decode(&in); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if got := strings.Join(in.Header[name], ", "); strings.Contains(got, mark) {
+			t.Errorf("the application got %s %q, want nothing that a client has written", name, got)
+		}
+	}
+}
+
 // The application's WebSockets pass, where the proxy lets them.
 func (p *passage) webSockets(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -59,6 +59,7 @@ func TestBehindProxies(t *testing.T) {
 				})
 			}
 			t.Run("forwarded", p.forwarded)
+			t.Run("forged", p.forged)
 			t.Run("WebSocket", p.webSockets)
 		})
 	}

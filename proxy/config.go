@@ -43,8 +43,10 @@ type file struct {
 
 	// TrustedProxies are the addresses and networks of proxies in front: of
 	// what comes from them, X-Forwarded-For says who the client is (read from
-	// the right, the first address that isn't one of them), and X-Forwarded-*,
-	// Forwarded and X-Real-IP pass through. From others these headers are
+	// the right, the first address that isn't one of them), X-Real-IP
+	// becomes that address, and other X-Forwarded-* and Forwarded pass through
+	// as they are: each of these proxies has to overwrite or remove what its
+	// clients write there. From others these headers are
 	// dropped. "private" stands for loopback and link-local addresses and
 	// those of RFC 1918 and RFC 4193, "unix" for whoever connects to a Unix
 	// socket. Default: none.

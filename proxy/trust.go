@@ -33,7 +33,9 @@ func (l *loader) trust(list []Network) {
 // settle makes a request say where it comes from as far as t trusts in that,
 // before anything else looks at it. Its RemoteAddr is the client's address from
 // then on, without a port if proxies have said it, and its X-Forwarded-For the
-// addresses from there to the peer, the client's first. What a peer says that
+// addresses from there to the peer, the client's first. X-Real-IP is that of the
+// client too, if a trusted peer has sent either of the two: proxies may pass on
+// what clients have written there. What a peer says that
 // isn't trusted is gone; settle reports whether it has said something.
 //
 // It changes the request that it is given: a copy would not get the trailers
@@ -42,8 +44,11 @@ func (t trust) settle(r *http.Request) (distrusted bool) {
 	peer, _ := adapters.ParseAddress(r.RemoteAddr)
 	trusted := hasPeer(t, peer)
 	var said []string
+	told := false
 	if trusted {
 		said = r.Header["X-Forwarded-For"]
+		told = len(said) > 0 || len(r.Header["X-Real-Ip"]) > 0
+		delete(r.Header, "X-Real-Ip")
 	}
 	for name := range r.Header {
 		if spelling := forwardingHeader(name); spelling != "" && (!trusted || !strings.EqualFold(spelling, name)) {
@@ -64,6 +69,9 @@ func (t trust) settle(r *http.Request) (distrusted bool) {
 		texts[i] = a.String()
 	}
 	r.Header["X-Forwarded-For"] = []string{strings.Join(texts, ", ")}
+	if told {
+		r.Header["X-Real-Ip"] = texts[:1]
+	}
 	return distrusted
 }
 

@@ -96,7 +96,7 @@ func TestSettleHeaders(t *testing.T) {
 	others := forwarded("Accept: text/event-stream", "X-Forward: 1", "X-Real-Ip-2: 1", "Forwarded-By: x", "From: x")
 	for peer, want := range map[string]http.Header{
 		"10.0.0.1": forwarded("X-Forwarded-Host: shop.example", "X-Forwarded-Proto: https", "X-Forwarded-Port: 443", "X-Forwarded-User: root",
-			"Forwarded: for=192.0.2.1", "X-Real-Ip: 192.0.2.1", "X-Forwarded-For: 10.0.0.1"),
+			"Forwarded: for=192.0.2.1", "X-Real-Ip: 10.0.0.1", "X-Forwarded-For: 10.0.0.1"),
 		"11.0.0.1": forwarded("X-Forwarded-For: 11.0.0.1"),
 	} {
 		maps.Copy(want, others)
@@ -104,6 +104,36 @@ func TestSettleHeaders(t *testing.T) {
 		trusting(t, "10.0.0.0/8").settle(r)
 		if !maps.EqualFunc(r.Header, want, slices.Equal) {
 			t.Errorf("from %s: got %v, want %v", peer, r.Header, want)
+		}
+	}
+}
+
+// X-Real-IP is the client's address as far as trusted proxies tell, whatever
+// stands there.
+func TestSettleRealIP(t *testing.T) {
+	for _, tt := range []struct {
+		name, peer string
+		said, want http.Header
+	}{
+		{"said by nobody", "10.0.0.1:1", forwarded(), forwarded("X-Forwarded-For: 10.0.0.1")},
+		{"another one", "10.0.0.1:1", forwarded("X-Forwarded-For: 203.0.113.1", "X-Real-Ip: 192.0.2.1"),
+			forwarded("X-Forwarded-For: 203.0.113.1, 10.0.0.1", "X-Real-Ip: 203.0.113.1")},
+		{"twice", "10.0.0.1:1", forwarded("X-Forwarded-For: 203.0.113.1", "X-Real-Ip: 192.0.2.1", "X-Real-Ip: 192.0.2.2"),
+			forwarded("X-Forwarded-For: 203.0.113.1, 10.0.0.1", "X-Real-Ip: 203.0.113.1")},
+		{"not there", "10.0.0.1:1", forwarded("X-Forwarded-For: 203.0.113.1"),
+			forwarded("X-Forwarded-For: 203.0.113.1, 10.0.0.1", "X-Real-Ip: 203.0.113.1")},
+		{"alone", "10.0.0.1:1", forwarded("X-Real-Ip: 192.0.2.1"), forwarded("X-Forwarded-For: 10.0.0.1", "X-Real-Ip: 10.0.0.1")},
+		{"no address", "10.0.0.1:1", forwarded("X-Forwarded-For: 203.0.113.1", "X-Real-Ip: <script>"),
+			forwarded("X-Forwarded-For: 203.0.113.1, 10.0.0.1", "X-Real-Ip: 203.0.113.1")},
+		{"by a socket", "@", forwarded("X-Forwarded-For: 203.0.113.1", "X-Real-Ip: 192.0.2.1"),
+			forwarded("X-Forwarded-For: 203.0.113.1", "X-Real-Ip: 203.0.113.1")},
+		{"alone, by a socket", "@", forwarded("X-Real-Ip: 192.0.2.1"), forwarded()},
+		{"not trusted", "11.0.0.1:1", forwarded("X-Real-Ip: 192.0.2.1"), forwarded("X-Forwarded-For: 11.0.0.1")},
+	} {
+		r := &http.Request{RemoteAddr: tt.peer, Header: tt.said}
+		trusting(t, "10.0.0.0/8, unix").settle(r)
+		if !maps.EqualFunc(r.Header, tt.want, slices.Equal) {
+			t.Errorf("%s: got %v, want %v", tt.name, r.Header, tt.want)
 		}
 	}
 }
