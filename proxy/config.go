@@ -115,6 +115,11 @@ type Limits struct {
 	Ingest        int               `yaml:"ingest"`
 	IngestTimeout adapters.Duration `yaml:"ingest_timeout"`
 
+	// Passthrough is how many requests may be under way to applications behind,
+	// upgraded connections such as WebSockets among them. More are answered 503;
+	// who asks for a stream gets one that says when to try again. Default 10000.
+	Passthrough int `yaml:"passthrough"`
+
 	// HeaderTimeout bounds reading a request's headers (default 10s), and
 	// IdleTimeout how long an idle connection is kept between requests
 	// (default 2m).
@@ -135,7 +140,7 @@ func defaultLimits() Limits {
 	return Limits{
 		Connections: 65_536, Clients: 50_000, Streams: 10_000, Catchups: 100, HeaderBytes: 64 << 10,
 		HTTP2Streams: 250,
-		Ingest:       1000, IngestTimeout: seconds(30),
+		Ingest:       1000, IngestTimeout: seconds(30), Passthrough: 10_000,
 		HeaderTimeout: seconds(10), IdleTimeout: seconds(120), StallTimeout: seconds(20), Retry: seconds(15),
 	}
 }

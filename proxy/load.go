@@ -87,6 +87,7 @@ func (l *loader) limits(limits Limits) {
 		{"streams", int64(limits.Streams)},
 		{"catchups", int64(limits.Catchups)},
 		{"ingest", int64(limits.Ingest)},
+		{"passthrough", int64(limits.Passthrough)},
 		{"ingest_timeout", int64(limits.IngestTimeout)},
 		{"header_bytes", int64(limits.HeaderBytes)},
 		{"header_timeout", int64(limits.HeaderTimeout)},

@@ -103,12 +103,11 @@ func newPassthrough(upstream *url.URL, beside bool, s *Server) http.Handler {
 		},
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isOver(r) {
+		if isOver(r) || !s.passing.take() {
 			s.turnAway(w, r, beside)
 			return
 		}
-		s.passing.Add(1)
-		defer s.passing.Add(-1)
+		defer s.passing.give()
 		if r.ProtoMajor == 1 {
 			// Let an application answer while it is still reading. Where
 			// this isn't possible, it is the same as without.

@@ -142,7 +142,9 @@ func (s *Server) drain(ctx context.Context, front []*http.Server) {
 	pause(ctx, time.Duration(d.Timeout), s.nothingPasses)
 }
 
-func (s *Server) nothingPasses() bool { return s.passing.Load() == 0 && s.ingests.have.Load() == 0 }
+func (s *Server) nothingPasses() bool {
+	return s.passing.have.Load() == 0 && s.ingests.have.Load() == 0
+}
 
 // pause waits for d, or until ctx is done, or until done says so.
 func pause(ctx context.Context, d time.Duration, done func() bool) {

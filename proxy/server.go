@@ -35,7 +35,7 @@ type Server struct {
 	ready    atomic.Bool
 	draining chan struct{}  // closed when clients are to leave
 	running  sync.WaitGroup // supervisors
-	passing  atomic.Int64   // requests that pass through, upgraded connections included
+	passing  limit          // requests that pass through, upgraded connections included
 
 	secret  [sha256.Size]byte // under which principals are hashed
 	batches batchPool
@@ -120,6 +120,7 @@ func (s *Server) install(config *Config) {
 	s.streams.most.Store(int64(config.Limits.Streams))
 	s.catchups.most.Store(int64(config.Limits.Catchups))
 	s.ingests.most.Store(int64(config.Limits.Ingest))
+	s.passing.most.Store(int64(config.Limits.Passthrough))
 	s.table.Store(next)
 	s.metrics.reloaded.SetToCurrentTime()
 	var gone, come []*endpoint
