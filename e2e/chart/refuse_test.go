@@ -87,6 +87,8 @@ func TestRefused(t *testing.T) {
 		{"port of nodes", "service.nodePort is for the types NodePort and LoadBalancer", []string{clock, `service.nodePort=30080`}},
 		{"no load balancer", "service.loadBalancerClass is for the type LoadBalancer, and service.type is NodePort",
 			[]string{clock, `service.type="NodePort"`, `service.loadBalancerClass="x"`}},
+		{"strangers trusted", "trustedProxies: with service.type LoadBalancer whoever comes from outside may have the private address of a node",
+			[]string{clock, `service.type="LoadBalancer"`}},
 		{"label of the chart", "commonLabels: app.kubernetes.io/name is a label of the chart's own; leave it out", []string{clock, `commonLabels={"app.kubernetes.io/name":"x"}`}},
 		{"label of the chart's pods", "podLabels: app.kubernetes.io/component is a label of the chart's own", []string{clock, `podLabels={"app.kubernetes.io/component":"x"}`}},
 		{"health of pods", "networkPolicy.adminFrom: the load balancer of the ingress checks the health of pods at port 9090",

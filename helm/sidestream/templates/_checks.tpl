@@ -212,6 +212,12 @@
     {{- end -}}
   {{- end -}}
 {{- end -}}
+{{- $table := .Values.config.table -}}
+{{- $own := or .Values.config.existingConfigMap (and (kindIs "map" $table) (hasKey $table "trusted_proxies")) -}}
+{{- $inside := or (eq $service.type "ClusterIP") (eq (toString $service.externalTrafficPolicy) "Local") -}}
+{{- if not (or $own $inside .Values.proxyProtocol (not (has "private" .Values.trustedProxies))) -}}
+  {{- fail (printf "trustedProxies: with service.type %s whoever comes from outside may have the private address of a node, and could claim any other in X-Forwarded-For; set service.externalTrafficPolicy to Local, or name in trustedProxies what is in front" $service.type) -}}
+{{- end -}}
 {{- with $service.trafficDistribution -}}
   {{- $since := ternary "1.31" "1.34" (eq . "PreferClose") -}}
   {{- if not (semverCompare (printf ">=%s.0-0" $since) $.Capabilities.KubeVersion.Version) -}}
