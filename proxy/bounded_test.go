@@ -79,6 +79,7 @@ func TestConnectionsOverTheBound(t *testing.T) {
 			{"/a", "Accept: text/event-stream\r\nOrigin: https://app.example\r\n", "200", "Access-Control-Allow-Origin: https://app.example\r\n"},
 			{"/a", "Accept: text/html\r\n", "503", "Retry-After: "},
 			{"/own", "Accept: text/event-stream\r\n", "200", "retry: "},
+			{"/own", "Accept: text/event-stream\r\nOrigin: https://any.example\r\n", "200", "Access-Control-Allow-Origin: https://any.example\r\n"},
 			{"/own", "", "503", "Retry-After: "},
 		} {
 			c := read(dial("http/1.1"), "GET "+tt.path+" HTTP/1.1\r\nHost: x\r\n"+tt.more+"\r\n")
@@ -108,7 +109,7 @@ func TestConnectionsOverTheBound(t *testing.T) {
 		if !silent.closed() {
 			w.t.Error("got one without a request that stays, want its end")
 		}
-		if got := w.metric(`sidestream_refused_connections_total{reason="too_many"}`); got != "7" {
+		if got := w.metric(`sidestream_refused_connections_total{reason="too_many"}`); got != "8" {
 			w.t.Errorf("got %s refusals, want 7", got)
 		}
 		w.publish("r", "on")

@@ -49,6 +49,7 @@ func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, beside bool) {
 	if wantsStream(r.Header) {
 		s.metrics.passedThrough(http.StatusOK)
 		w.Header().Add("Vary", "Accept")
+		allowAnyOrigin(w.Header(), r)
 		writeStreamHeader(w, r)
 		_, _ = w.Write(eventstream.AppendRetry(nil, s.later()))
 		return
