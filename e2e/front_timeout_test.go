@@ -12,7 +12,7 @@ func briefly() []frontSetup {
 		{name: "nginx", kind: nginxFront(), tls: true, replace: []string{"proxy_read_timeout 60s;", "proxy_read_timeout 5s;"}},
 		{name: "haproxy", kind: haproxyFront(), tls: true, replace: []string{"client  50s", "client 5s", "server  50s", "server 5s"}},
 		{name: "caddy", kind: caddyFront(), tls: true, replace: []string{
-			"reverse_proxy 127.0.0.1:8080", "reverse_proxy 127.0.0.1:8080 {\n\t\ttransport http {\n\t\t\tread_timeout 5s\n\t\t}\n\t}",
+			"header_up -Forwarded", "header_up -Forwarded\n\t\ttransport http {\n\t\t\tread_timeout 5s\n\t\t}",
 		}},
 		{name: "apache", kind: apacheFront(), tls: true, replace: []string{"ProxyTimeout 60", "ProxyTimeout 5"}},
 		{name: "varnish minimal", kind: varnishFront("between_bytes_timeout=5")},
