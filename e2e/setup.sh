@@ -135,7 +135,7 @@ schemas=$cache/schemas
 carried() { # carried MODULE VERSION FILE...
 	[ -d "$schemas/$1@$2" ] && return
 	mkdir -p "$schemas/$(dirname "$1")"
-	scratch=$(mktemp -d "$schemas/scratch.XXXXXX")
+	scratch=$(mktemp -d -p "$schemas")
 	# Not into Go's own cache, in which all of Kubernetes would stay.
 	(cd "$scratch" && GOMODCACHE=$scratch/modules GOFLAGS=-modcacherw GOWORK=off "$go" mod download "$1@$2") || {
 		rm -rf "$scratch"
@@ -171,7 +171,7 @@ carried github.com/prometheus-operator/prometheus-operator v0.85.0 \
 kafka=$(sed -n 's:.*<kafka.version>\(.*\)</kafka.version>.*:\1:p' kafka/pom.xml)
 if [ ! -d "$cache/kafka-$kafka" ]; then
 	mkdir -p "$cache"
-	scratch=$(mktemp -d "$cache/kafka.XXXXXX")
+	scratch=$(mktemp -d -p "$cache")
 	mvn -q -B -f kafka/pom.xml dependency:copy-dependencies -DoutputDirectory="$scratch" || {
 		rm -rf "$scratch"
 		fail "Maven can't fetch what kafka/pom.xml names; is a repository within reach (see https://maven.apache.org/settings.html for mirrors)? The jars of Apache Kafka $kafka may also be put into $cache/kafka-$kafka"
