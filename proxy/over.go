@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"strconv"
 	"time"
-
-	"sidestream/proxy/eventstream"
 )
 
 // overKey is that of a context whose connection is over the bound of its peer.
@@ -42,16 +40,10 @@ func endingOver(h http.Handler) http.Handler {
 	})
 }
 
-// turnAway answers a request that can't pass through now. Who wants a stream
-// gets one that says when to come back: any status but 200 would end its
-// EventSource for good (R6). beside is true where a stream is at the same URL.
+// turnAway answers a request that can't pass through now. beside is true where a stream is at the same URL.
 func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, beside bool) {
 	if wantsStream(r.Header) {
-		s.metrics.passedThrough(http.StatusOK)
-		w.Header().Add("Vary", "Accept")
-		allowAnyOrigin(w.Header(), r)
-		writeStreamHeader(w, r)
-		_, _ = w.Write(eventstream.AppendRetry(nil, s.later()))
+		s.comeBack(w, r, s.later())
 		return
 	}
 	s.metrics.passedThrough(http.StatusServiceUnavailable)

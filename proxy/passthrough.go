@@ -81,13 +81,7 @@ func newPassthrough(upstream *url.URL, beside bool, s *Server) http.Handler {
 			}
 			log.Warn().Err(adapters.Quoteless(err)).Str("method", r.Method).Msg("upstream can't be reached")
 			if wantsStream(r.Header) {
-				// The application's own stream. Without a proxy the browser
-				// would try again, and after a 502 it never does (R6).
-				s.metrics.passedThrough(http.StatusOK)
-				w.Header().Add("Vary", "Accept")
-				allowAnyOrigin(w.Header(), r)
-				writeStreamHeader(w, r)
-				_, _ = w.Write(eventstream.AppendRetry(nil, s.retry()))
+				s.comeBack(w, r, s.retry())
 				return
 			}
 			s.metrics.passedThrough(http.StatusBadGateway)
@@ -115,6 +109,17 @@ func newPassthrough(upstream *url.URL, beside bool, s *Server) http.Handler {
 		}
 		proxy.ServeHTTP(w, r)
 	})
+}
+
+// comeBack stands in for a stream of the application that can't be had now.
+// Without a proxy the browser would try again; any status but 200 would end its
+// EventSource for good (R6).
+func (s *Server) comeBack(w http.ResponseWriter, r *http.Request, after time.Duration) {
+	s.metrics.passedThrough(http.StatusOK)
+	w.Header().Add("Vary", "Accept")
+	allowAnyOrigin(w.Header(), r)
+	writeStreamHeader(w, r)
+	_, _ = w.Write(eventstream.AppendRetry(nil, after))
 }
 
 // allowAnyOrigin lets a page read an answer that tells it nothing but to come
